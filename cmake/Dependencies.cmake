@@ -1,0 +1,42 @@
+# What the agent is built with. All of it is linked in statically: libfdorigin.so is one file that
+# needs glibc only. The targets defined here are fdorigin_absl, fdorigin_libunwind and
+# jvmti_headers; nlohmann_json::nlohmann_json comes from its own package.
+
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(Threads REQUIRED)
+
+# Abseil and libunwind, as scripts/setup builds them: position-independent and hidden, libunwind
+# without its pipe. (Debian's archives of both link into programs only.)
+set(FDORIGIN_DEPS "${PROJECT_SOURCE_DIR}/build/deps"
+    CACHE PATH "Where scripts/setup put the libraries that it built")
+foreach(archive IN ITEMS abseil/lib/libabsl.a libunwind/lib/libunwind.a)
+  if(NOT EXISTS "${FDORIGIN_DEPS}/${archive}")
+    message(FATAL_ERROR "There is no ${FDORIGIN_DEPS}/${archive}: run scripts/setup first")
+  endif()
+endforeach()
+
+add_library(fdorigin_absl INTERFACE)
+target_include_directories(fdorigin_absl SYSTEM INTERFACE "${FDORIGIN_DEPS}/abseil/include")
+target_link_libraries(fdorigin_absl INTERFACE "${FDORIGIN_DEPS}/abseil/lib/libabsl.a"
+                                              Threads::Threads)
+
+# The generic unwinder comes before the local one, which it refers to.
+add_library(fdorigin_libunwind INTERFACE)
+target_include_directories(fdorigin_libunwind SYSTEM
+                           INTERFACE "${FDORIGIN_DEPS}/libunwind/include")
+target_link_libraries(
+  fdorigin_libunwind INTERFACE "${FDORIGIN_DEPS}/libunwind/lib/libunwind-${FDORIGIN_ARCH}.a"
+                               "${FDORIGIN_DEPS}/libunwind/lib/libunwind.a")
+
+# jni.h and jvmti.h, of JAVA_HOME or else of an installed JDK 17. Headers only: the agent finds the
+# JVM that loads it at run time.
+find_path(
+  FDORIGIN_JVMTI_INCLUDE jvmti.h
+  HINTS "$ENV{JAVA_HOME}/include"
+  PATHS /usr/lib/jvm/java-17-openjdk-amd64/include /usr/lib/jvm/java-17-openjdk/include
+        /usr/lib/jvm/default-java/include
+  NO_DEFAULT_PATH REQUIRED
+  DOC "Folder of the JDK's jvmti.h")
+add_library(jvmti_headers INTERFACE)
+target_include_directories(jvmti_headers SYSTEM INTERFACE "${FDORIGIN_JVMTI_INCLUDE}"
+                                                          "${FDORIGIN_JVMTI_INCLUDE}/linux")
