@@ -1,0 +1,220 @@
+// System V ABI for x86-64: the frame pointer is rbp, the return address is at CFA - 8.
+#include "arch/frame_rule.h"
+
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace fdorigin {
+namespace {
+
+// A rule is learnt by letting libunwind make one step from registers that no program has: the
+// stack pointer and the frame pointer are far apart, and every word of memory near them reads as
+// its own address plus kTag. Where the step ends therefore says how it got there: which register
+// the CFA is based on, at what offset, and from which word each value was loaded.
+constexpr uint64_t kFakeSp = uint64_t{1} << 44;
+constexpr uint64_t kFakeFp = uint64_t{2} << 44;
+constexpr uint64_t kFakeReach = uint64_t{1} << 30;
+constexpr uint64_t kTag = uint64_t{1} << 62;
+
+constexpr int32_t kMaxCfaOffset = (1 << 19) - 1;
+constexpr int32_t kMaxFpOffset = (1 << 17) - 1;
+constexpr uint64_t kMaxFrameBytes = 16u << 20;
+constexpr uint64_t kPage = 4096;
+
+// What the memory accessor is told through libunwind's argument. The context comes first, because
+// libunwind hands on its address.
+struct StepContext {
+  ucontext_t registers;
+  StackProbe* probe;  // null while a rule is learnt
+};
+
+bool IsNear(uint64_t address, uint64_t middle) {
+  return address - (middle - kFakeReach) < 2 * kFakeReach;
+}
+
+// libunwind passes the context's address with its own "validate" flag in bit 0.
+int AccessMemory(unw_addr_space_t, unw_word_t address, unw_word_t* value, int write, void* arg) {
+  auto* context = reinterpret_cast<StepContext*>(reinterpret_cast<uintptr_t>(arg) & ~uintptr_t{1});
+  const uint64_t own = reinterpret_cast<uint64_t>(&context->registers);
+  const bool own_register = address >= own && address + 8 <= own + sizeof(ucontext_t);
+  if (write) {
+    if (!own_register) return -UNW_EINVAL;
+    std::memcpy(reinterpret_cast<void*>(address), value, 8);
+    return 0;
+  }
+  if (own_register) {
+    std::memcpy(value, reinterpret_cast<const void*>(address), 8);
+    return 0;
+  }
+  if (context->probe == nullptr) {
+    if (!IsNear(address, kFakeSp) && !IsNear(address, kFakeFp)) return -UNW_EINVAL;
+    *value = address + kTag;
+    return 0;
+  }
+  if (!context->probe->Readable(address)) return -UNW_EINVAL;
+  std::memcpy(value, reinterpret_cast<const void*>(address), 8);
+  return 0;
+}
+
+// One step of libunwind from `from`. False where it ends or fails.
+bool Step(StepContext* context, const WalkRegisters& from, WalkRegisters* to) {
+  std::memset(&context->registers, 0, sizeof(context->registers));
+  greg_t* registers = context->registers.uc_mcontext.gregs;
+  registers[REG_RIP] = static_cast<greg_t>(from.pc);
+  registers[REG_RSP] = static_cast<greg_t>(from.sp);
+  registers[REG_RBP] = static_cast<greg_t>(from.fp);
+  unw_cursor_t cursor;
+  if (unw_init_local2(&cursor, &context->registers,
+                      from.interrupted ? UNW_INIT_SIGNAL_FRAME : 0) < 0) {
+    return false;
+  }
+  if (unw_step(&cursor) <= 0) return false;
+  unw_word_t pc = 0;
+  unw_word_t sp = 0;
+  unw_word_t fp = 0;
+  if (unw_get_reg(&cursor, UNW_X86_64_RIP, &pc) < 0 ||
+      unw_get_reg(&cursor, UNW_X86_64_RSP, &sp) < 0 ||
+      unw_get_reg(&cursor, UNW_X86_64_RBP, &fp) < 0 || pc == 0) {
+    return false;
+  }
+  *to = {pc, sp, fp, false};
+  return true;
+}
+
+// __restore_rt, the code a signal handler returns to: mov $15,%rax; syscall.
+bool IsSignalReturn(uint64_t pc) {
+  constexpr uint8_t kCode[] = {0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00, 0x0f, 0x05};
+  StackProbe probe;
+  return probe.Readable(pc) && probe.Readable(pc + 8) &&
+         std::memcmp(reinterpret_cast<const void*>(pc), kCode, sizeof(kCode)) == 0;
+}
+
+}  // namespace
+
+uint64_t FrameRule::Pack() const {
+  return static_cast<uint64_t>(kind) | static_cast<uint64_t>(cfa_from_fp) << 3 |
+         static_cast<uint64_t>(fp_saved) << 4 | static_cast<uint64_t>(cfa_offset) << 5 |
+         static_cast<uint64_t>(fp_offset + kMaxFpOffset) << 25;
+}
+
+FrameRule FrameRule::Unpack(uint64_t bits) {
+  FrameRule rule;
+  rule.kind = static_cast<FrameRuleKind>(bits & 7);
+  rule.cfa_from_fp = bits >> 3 & 1;
+  rule.fp_saved = bits >> 4 & 1;
+  rule.cfa_offset = static_cast<int32_t>(bits >> 5 & 0xfffff);
+  rule.fp_offset = static_cast<int32_t>(bits >> 25 & 0x7ffff) - kMaxFpOffset;
+  return rule;
+}
+
+void PrepareUnwinding() {
+  unw_set_caching_policy(unw_local_addr_space, UNW_CACHE_NONE);  // initialises libunwind, too
+  unw_get_accessors(unw_local_addr_space)->access_mem = &AccessMemory;
+}
+
+FrameRule LearnFrameRule(uint64_t pc, bool interrupted) {
+  FrameRule rule;
+  if (IsSignalReturn(pc)) {
+    rule.kind = FrameRuleKind::kSignal;
+    return rule;
+  }
+  rule.kind = FrameRuleKind::kEnd;
+  StepContext context;
+  context.probe = nullptr;
+  WalkRegisters to;
+  if (!Step(&context, {pc, kFakeSp, kFakeFp, interrupted}, &to)) return rule;
+
+  rule.kind = FrameRuleKind::kComplex;
+  rule.cfa_from_fp = IsNear(to.sp, kFakeFp);
+  if (!rule.cfa_from_fp && !IsNear(to.sp, kFakeSp)) return rule;
+  const uint64_t cfa_offset = to.sp - (rule.cfa_from_fp ? kFakeFp : kFakeSp);
+  if (cfa_offset > kMaxCfaOffset || to.pc != to.sp - 8 + kTag) return rule;
+  rule.cfa_offset = static_cast<int32_t>(cfa_offset);
+  if (to.fp != kFakeFp) {
+    const int64_t fp_offset = static_cast<int64_t>(to.fp - kTag - to.sp);
+    if (fp_offset > kMaxFpOffset || fp_offset < -kMaxFpOffset) return rule;
+    rule.fp_saved = true;
+    rule.fp_offset = static_cast<int32_t>(fp_offset);
+  }
+  rule.kind = FrameRuleKind::kStandard;
+  return rule;
+}
+
+bool StackProbe::Readable(uint64_t address) {
+  if (address >= readable_low && address + 8 <= readable_high) return true;
+  if (address < kPage || address + 8 > uint64_t{1} << 47) return false;
+  const int saved = errno;
+  // The kernel copies the 8 bytes before it looks at `how`: EFAULT where they cannot be read,
+  // EINVAL where they can, and nothing changes either way.
+  const bool readable =
+      syscall(SYS_rt_sigprocmask, ~0L, address, nullptr, size_t{8}) == -1 && errno == EINVAL;
+  errno = saved;
+  if (!readable) return false;
+  const uint64_t page = address & ~(kPage - 1);
+  if (page == readable_high) {
+    readable_high = page + kPage;
+  } else {
+    readable_low = page;
+    readable_high = page + kPage;
+  }
+  return address + 8 <= readable_high || Readable(address + 7);
+}
+
+bool ApplyFrameRule(const FrameRule& rule, StackProbe* probe, WalkRegisters* registers) {
+  const uint64_t old_sp = registers->sp;
+  switch (rule.kind) {
+    case FrameRuleKind::kStandard: {
+      const uint64_t cfa = (rule.cfa_from_fp ? registers->fp : registers->sp) +
+                           static_cast<uint64_t>(rule.cfa_offset);
+      if (cfa <= old_sp || cfa - old_sp > kMaxFrameBytes || !probe->Readable(cfa - 8)) return false;
+      if (rule.fp_saved) {
+        const uint64_t at = cfa + static_cast<uint64_t>(static_cast<int64_t>(rule.fp_offset));
+        if (!probe->Readable(at)) return false;
+        registers->fp = *reinterpret_cast<const uint64_t*>(at);
+      }
+      registers->pc = *reinterpret_cast<const uint64_t*>(cfa - 8);
+      registers->sp = cfa;
+      registers->interrupted = false;
+      return registers->pc != 0;
+    }
+    case FrameRuleKind::kSignal: {
+      // The handler returned into __restore_rt, so sp is at the kernel's ucontext.
+      const auto* context = reinterpret_cast<const ucontext_t*>(old_sp);
+      const greg_t* saved = context->uc_mcontext.gregs;
+      if (!probe->Readable(reinterpret_cast<uint64_t>(&saved[REG_RBP])) ||
+          !probe->Readable(reinterpret_cast<uint64_t>(&saved[REG_RSP])) ||
+          !probe->Readable(reinterpret_cast<uint64_t>(&saved[REG_RIP]))) {
+        return false;
+      }
+      *registers = {static_cast<uint64_t>(saved[REG_RIP]), static_cast<uint64_t>(saved[REG_RSP]),
+                    static_cast<uint64_t>(saved[REG_RBP]), true};
+      return registers->pc != 0;
+    }
+    case FrameRuleKind::kComplex: {
+      StepContext context;
+      context.probe = probe;
+      WalkRegisters to;
+      if (!Step(&context, *registers, &to)) return false;
+      if (to.sp <= old_sp || to.sp - old_sp > kMaxFrameBytes) return false;
+      *registers = to;
+      return true;
+    }
+    case FrameRuleKind::kUnknown:
+    case FrameRuleKind::kEnd:
+      return false;
+  }
+  return false;
+}
+
+WalkRegisters RegistersOfCaller(const void* frame_address) {
+  const auto* frame = static_cast<const uint64_t*>(frame_address);
+  return {frame[1], reinterpret_cast<uint64_t>(frame + 2), frame[0], false};
+}
+
+}  // namespace fdorigin

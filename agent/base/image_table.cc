@@ -1,0 +1,109 @@
+#include "base/image_table.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fdorigin {
+namespace {
+
+// The loaded images in order of address, for Find(). Published by a sequence number: even while
+// the ranges are valid, odd while a writer changes them.
+struct Range {
+  std::atomic<uint64_t> low;
+  std::atomic<uint64_t> high;
+  std::atomic<uint16_t> id;
+};
+
+constexpr int kBlock = 64;  // images allocated at a time
+constexpr int kTries = 1000;
+
+struct Root {
+  std::atomic<uint32_t> sequence;
+  std::atomic<uint32_t> ranges;
+  RegionOffset blocks[ImageTable::kMaxImages / kBlock];
+  Range range[ImageTable::kMaxImages];
+};
+
+}  // namespace
+
+bool ImageTable::Create(Region* region) {
+  region_ = region;
+  root_ = region->Allocate(sizeof(Root));
+  region->header()->image_table = root_;
+  return root_ != 0;
+}
+
+ImageId ImageTable::Find(uint64_t address) const {
+  const Root* root = region_->At<Root>(root_);
+  for (int tries = 0; tries < kTries; ++tries) {
+    const uint32_t before = root->sequence.load(std::memory_order_acquire);
+    if (before & 1) continue;
+    uint32_t low = 0;
+    uint32_t high = root->ranges.load(std::memory_order_relaxed);
+    while (low < high) {
+      const uint32_t middle = (low + high) / 2;
+      if (address < root->range[middle].high.load(std::memory_order_relaxed)) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    ImageId found = ImageId::kNone;
+    if (low < root->ranges.load(std::memory_order_relaxed) &&
+        address >= root->range[low].low.load(std::memory_order_relaxed)) {
+      found = static_cast<ImageId>(root->range[low].id.load(std::memory_order_relaxed));
+    }
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (root->sequence.load(std::memory_order_relaxed) == before) return found;
+  }
+  return ImageId::kNone;
+}
+
+const Image* ImageTable::Get(ImageId id) const {
+  if (id == ImageId::kNone) return nullptr;
+  const int index = static_cast<int>(id) - 1;
+  const RegionOffset block = region_->At<Root>(root_)->blocks[index / kBlock];
+  return region_->At<Image>(block) + index % kBlock;
+}
+
+ImageId ImageTable::Add(const Image& image) {
+  if (count_ == kMaxImages) return ImageId::kNone;
+  Root* root = region_->At<Root>(root_);
+  RegionOffset& block = root->blocks[count_ / kBlock];
+  if (block == 0) block = region_->Allocate(kBlock * sizeof(Image));
+  if (block == 0) return ImageId::kNone;
+  region_->At<Image>(block)[count_ % kBlock] = image;
+  ++count_;
+  Publish();
+  return static_cast<ImageId>(count_);
+}
+
+void ImageTable::Remove(ImageId id) {
+  const_cast<Image*>(Get(id))->loaded = false;
+  Publish();
+  unloads_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+void ImageTable::Publish() {
+  Root* root = region_->At<Root>(root_);
+  // Sorting happens aside, so that readers wait for the copy only.
+  static uint16_t order[kMaxImages];  // writers are one at a time
+  int loaded = 0;
+  for (int i = 0; i < count_; ++i) {
+    if (Get(static_cast<ImageId>(i + 1))->loaded) order[loaded++] = static_cast<uint16_t>(i + 1);
+  }
+  std::sort(order, order + loaded, [this](uint16_t a, uint16_t b) {
+    return Get(static_cast<ImageId>(a))->low < Get(static_cast<ImageId>(b))->low;
+  });
+  root->sequence.fetch_add(1, std::memory_order_acq_rel);
+  for (int i = 0; i < loaded; ++i) {
+    const Image* image = Get(static_cast<ImageId>(order[i]));
+    root->range[i].low.store(image->low, std::memory_order_relaxed);
+    root->range[i].high.store(image->high, std::memory_order_relaxed);
+    root->range[i].id.store(order[i], std::memory_order_relaxed);
+  }
+  root->ranges.store(static_cast<uint32_t>(loaded), std::memory_order_relaxed);
+  root->sequence.fetch_add(1, std::memory_order_release);
+}
+
+}  // namespace fdorigin

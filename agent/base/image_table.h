@@ -1,0 +1,69 @@
+// The ELF images of this process: which addresses belong to which load of which file.
+//
+// Who calls it: interpose fills it (cold, under the patcher's lock, after every dlopen and
+// dlclose); the native walker asks Find() in hook context on any thread; symbolize reads entries.
+// Entries are never removed: an unloaded image keeps its path, build-id and load bias, so that
+// frames recorded under its id keep their names.
+#ifndef FDORIGIN_AGENT_BASE_IMAGE_TABLE_H_
+#define FDORIGIN_AGENT_BASE_IMAGE_TABLE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/hook_safe.h"
+#include "base/ids.h"
+#include "base/region.h"
+
+namespace fdorigin {
+
+enum class ImageRole : uint8_t {
+  kOther = 0,
+  kSelf = 1,  // libfdorigin.so
+  kLibc = 2,  // libc.so.6, the dynamic linker, and what glibc 2.34 and older kept beside them
+  kJvm = 3,   // libjvm.so
+  kJdk = 4,   // the launcher and the libraries of the JDK beside libjvm.so
+};
+
+struct Image {
+  uint64_t low;        // first mapped address
+  uint64_t high;       // one past the last mapped address
+  uint64_t load_bias;  // address minus ELF virtual address
+  StringId path;
+  ImageRole role;
+  bool loaded;
+  uint8_t build_id_size;  // bytes of build_id in use; 0 where the image has none
+  uint8_t build_id[20];
+};
+
+class ImageTable {
+ public:
+  static constexpr int kMaxImages = 8192;  // over the life of the process
+
+  bool Create(Region* region);
+
+  // The image that holds `address`, or kNone. Never blocks: a reader that meets an update in
+  // progress looks again, and gives up with kNone after a bounded number of tries.
+  HOOK_SAFE ImageId Find(uint64_t address) const;
+  // Null for kNone.
+  HOOK_SAFE const Image* Get(ImageId id) const;
+  // Raised by every Remove(): what was learnt about addresses before may be about another image.
+  HOOK_SAFE uint32_t unload_count() const { return unloads_.load(std::memory_order_acquire); }
+
+  // Writers, one at a time (the patcher's lock). kNone when the table is full.
+  ImageId Add(const Image& image);
+  void Remove(ImageId id);
+  int count() const { return count_; }
+
+ private:
+  void Publish();
+
+  Region* region_ = nullptr;
+  RegionOffset root_ = 0;
+  int count_ = 0;
+  std::atomic<uint32_t> unloads_{0};
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_BASE_IMAGE_TABLE_H_

@@ -1,0 +1,26 @@
+#ifndef FDORIGIN_AGENT_BASE_JAVA_STACK_STATUS_H_
+#define FDORIGIN_AGENT_BASE_JAVA_STACK_STATUS_H_
+
+#include <cstdint>
+
+namespace fdorigin {
+
+// Why a recorded call has the Java frames it has, or none (the report's origin.javaStack).
+enum class JavaStackStatus : uint8_t {
+  kComplete = 0,         // every Java frame of the thread
+  kTruncated = 1,        // the innermost `depth` frames
+  kNotAJavaThread = 2,   // the thread has no Java frames: "none"
+  kBeforeVmInit = 3,     // JVMTI answers WRONG_PHASE
+  kAfterVmDeath = 4,
+  kNotInNative = 5,      // JavaThread::_thread_state is not _thread_in_native
+  kCallerInsideJvm = 6,  // libjvm itself called, and may hold its own locks
+  kNoVmStructs = 7,      // the VM's tables could not be read, so the state is unknown
+  kWalkRefused = 8,      // both walkers answered with an error
+  kOnSignalStack = 9,    // the call was made on an alternate signal stack
+  kInsideDlopen = 10,    // under the dynamic linker's lock only a walk that cannot block is tried
+  kNotAsked = 11,        // stacks are not recorded for this kind of descriptor (kinds=sockets)
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_BASE_JAVA_STACK_STATUS_H_

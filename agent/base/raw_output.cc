@@ -1,0 +1,31 @@
+#include "base/raw_output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace fdorigin {
+
+void PrintLine(std::string_view text) {
+  constexpr std::string_view kPrefix = "fdorigin: ";
+  char line[1024];
+  std::memcpy(line, kPrefix.data(), kPrefix.size());
+  const size_t size = std::min(text.size(), size_t{1000});
+  std::memcpy(line + kPrefix.size(), text.data(), size);
+  line[kPrefix.size() + size] = '\n';
+  PrintText({line, kPrefix.size() + size + 1});
+}
+
+void PrintText(std::string_view text) {
+  const ErrnoKeeper keeper;
+  while (!text.empty()) {
+    const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;  // a closed or full stderr is the application's own business
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+}  // namespace fdorigin

@@ -1,0 +1,62 @@
+#include "base/region.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#ifndef PR_SET_VMA
+#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA_ANON_NAME 0
+#endif
+
+namespace fdorigin {
+namespace {
+
+constexpr size_t kMinimumSize = 1u << 20;
+constexpr uint64_t kAlignment = 16;
+
+constexpr uint64_t AlignUp(uint64_t value, uint64_t alignment) {
+  return (value + alignment - 1) & ~(alignment - 1);
+}
+
+}  // namespace
+
+bool Region::Create(size_t bytes) {
+  const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const size_t size = AlignUp(bytes < kMinimumSize ? kMinimumSize : bytes, page);
+  void* memory =
+      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  // Names the mapping in /proc/PID/maps where the kernel can (5.17 with CONFIG_ANON_VMA_NAME);
+  // elsewhere the call fails and the magic number is all there is to find it by.
+  prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, reinterpret_cast<unsigned long>(memory), size, "fdorigin");
+  base_ = static_cast<char*>(memory);
+  size_ = size;
+  RegionHeader* h = header();
+  std::memcpy(h->magic, kRegionMagic, sizeof(h->magic));
+  h->layout_version = kRegionLayoutVersion;
+  h->header_size = sizeof(RegionHeader);
+  h->size = size;
+  h->used.store(AlignUp(sizeof(RegionHeader), kAlignment), std::memory_order_release);
+  return true;
+}
+
+RegionOffset Region::Allocate(size_t bytes) {
+  const uint64_t wanted = AlignUp(bytes, kAlignment);
+  std::atomic<uint64_t>& used = header()->used;
+  uint64_t at = used.load(std::memory_order_relaxed);
+  do {
+    if (wanted > size_ - at) {
+      refused_.fetch_add(1, std::memory_order_relaxed);
+      return 0;
+    }
+  } while (!used.compare_exchange_weak(at, at + wanted, std::memory_order_acq_rel,
+                                       std::memory_order_relaxed));
+  return at;
+}
+
+size_t Region::used() const { return header()->used.load(std::memory_order_relaxed); }
+
+}  // namespace fdorigin

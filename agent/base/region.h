@@ -1,0 +1,66 @@
+// The agent's memory: one anonymous mapping, bounded by the option `memory`, from which every table
+// that hook context writes is carved. Nothing in it is a pointer: places are offsets from the
+// region's start, so that the tables can be read from outside the process or from a core file.
+//
+// Who calls it: the composition root creates it once, at load, before any hook exists. Afterwards
+// Allocate() runs on any thread, in hook context too.
+#ifndef FDORIGIN_AGENT_BASE_REGION_H_
+#define FDORIGIN_AGENT_BASE_REGION_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/hook_safe.h"
+
+namespace fdorigin {
+
+inline constexpr char kRegionMagic[8] = {'F', 'D', 'O', 'R', 'I', 'G', 'I', 'N'};
+// Raised with every change of a struct that lives in the region.
+inline constexpr uint32_t kRegionLayoutVersion = 1;
+
+// The first bytes of the region. Offsets are from the region's start; 0 means "not there yet".
+struct RegionHeader {
+  char magic[8];
+  uint32_t layout_version;
+  uint32_t header_size;
+  uint64_t size;               // bytes of the whole mapping
+  std::atomic<uint64_t> used;  // bytes handed out so far, this header included
+  uint64_t fd_table;           // FdTable's root
+  uint64_t stack_store;        // StackStore's root
+  uint64_t image_table;        // ImageTable's root
+  uint64_t string_store;       // StringStore's root
+};
+
+// An offset into the region, in bytes. 0 is the header's own place, so it serves as "none".
+using RegionOffset = uint64_t;
+
+class Region {
+ public:
+  // Maps `bytes` (rounded up to pages; at least 1 MiB). Pages cost memory only once they are
+  // touched. False where mmap refuses; errno says why.
+  bool Create(size_t bytes);
+
+  // Returns zeroed memory, aligned to 16 bytes, or 0 where the bound is reached (the refusal is
+  // counted). Lock-free; memory is never given back.
+  HOOK_SAFE RegionOffset Allocate(size_t bytes);
+
+  template <typename T>
+  HOOK_SAFE T* At(RegionOffset offset) const {
+    return reinterpret_cast<T*>(base_ + offset);
+  }
+  RegionHeader* header() const { return At<RegionHeader>(0); }
+  size_t size() const { return size_; }
+  size_t used() const;
+  // How many allocations were refused for lack of room.
+  uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+
+ private:
+  char* base_ = nullptr;
+  size_t size_ = 0;
+  std::atomic<uint64_t> refused_{0};
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_BASE_REGION_H_

@@ -1,0 +1,34 @@
+// Distinct strings, stored once in the region: thread names and the paths of ELF images.
+//
+// Who calls it: Intern() any thread, hook context too; Get() anyone. Strings live forever.
+#ifndef FDORIGIN_AGENT_BASE_STRING_STORE_H_
+#define FDORIGIN_AGENT_BASE_STRING_STORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "base/hook_safe.h"
+#include "base/ids.h"
+#include "base/region.h"
+
+namespace fdorigin {
+
+class StringStore {
+ public:
+  bool Create(Region* region);
+
+  // The id of `text`, cut at 4,095 bytes. kNone for the empty string and when the store is full.
+  HOOK_SAFE StringId Intern(std::string_view text);
+  // Valid for the life of the process. Empty for kNone.
+  HOOK_SAFE std::string_view Get(StringId id) const;
+
+ private:
+  Region* region_ = nullptr;
+  RegionOffset index_ = 0;
+  uint32_t index_mask_ = 0;
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_BASE_STRING_STORE_H_

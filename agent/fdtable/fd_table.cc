@@ -1,0 +1,293 @@
+#include "fdtable/fd_table.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace fdorigin {
+namespace {
+
+constexpr int kSlotsPerChunk = 512;
+constexpr int kChunks = FdTable::kMaxFd / kSlotsPerChunk;
+constexpr int kCellsPerBlock = 64;
+constexpr uint32_t kUnit = 16;  // cell numbers are region offsets in units of this many bytes
+
+// Slot::state: bit 0 is the lock, the rest the generation.
+constexpr uint32_t kLocked = 1;
+constexpr uint32_t kGenerationStep = 2;
+
+constexpr uint8_t kInherited = 1;
+constexpr uint8_t kLost = 2;
+
+// A slot is locked for a few dozen instructions, never across a call into the host. A thread that
+// is stopped in between (SIGSTOP, a debugger, preemption) makes others give up, not wait.
+constexpr int kLockTries = 4096;
+
+inline void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+struct FdTable::Slot {
+  std::atomic<uint32_t> state;
+  uint32_t origin;   // cell of the origin, 0 where the number is closed or unknown
+  uint32_t history;  // cell of the first later call
+  uint16_t history_count;
+  std::atomic<uint8_t> flags;
+  uint8_t reserved;
+  FdIdentity identity;
+};
+
+struct FdTable::Root {
+  std::atomic<uint64_t> free_cells;  // tag in the upper half against ABA, cell number in the lower
+  std::atomic<RegionOffset> chunks[kChunks];
+};
+
+bool FdTable::Create(Region* region) {
+  static_assert(sizeof(Slot) == 32, "Slot is part of the region's layout");
+  region_ = region;
+  root_ = region->Allocate(sizeof(Root));
+  region->header()->fd_table = root_;
+  return root_ != 0;
+}
+
+FdTable::Slot* FdTable::FindSlot(int fd) const {
+  if (fd < 0 || fd >= kMaxFd) return nullptr;
+  const RegionOffset chunk =
+      region_->At<Root>(root_)->chunks[fd / kSlotsPerChunk].load(std::memory_order_acquire);
+  return chunk == 0 ? nullptr : region_->At<Slot>(chunk) + fd % kSlotsPerChunk;
+}
+
+FdTable::Slot* FdTable::FindOrMakeSlot(int fd) {
+  if (Slot* slot = FindSlot(fd)) return slot;
+  if (fd < 0 || fd >= kMaxFd) return nullptr;
+  const RegionOffset made = region_->Allocate(kSlotsPerChunk * sizeof(Slot));
+  if (made == 0) return nullptr;
+  // Where two threads make the same chunk, one is left unused: 16 KiB, at most once a chunk.
+  RegionOffset expected = 0;
+  region_->At<Root>(root_)->chunks[fd / kSlotsPerChunk].compare_exchange_strong(
+      expected, made, std::memory_order_acq_rel);
+  return FindSlot(fd);
+}
+
+bool FdTable::Lock(Slot* slot) const {
+  for (int tries = 0; tries < kLockTries; ++tries) {
+    uint32_t state = slot->state.load(std::memory_order_relaxed);
+    if (!(state & kLocked) &&
+        slot->state.compare_exchange_weak(state, state | kLocked, std::memory_order_acquire)) {
+      return true;
+    }
+    Pause();
+  }
+  slot->flags.fetch_or(kLost, std::memory_order_relaxed);
+  dropped_.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+void FdTable::Unlock(Slot* slot) const { slot->state.fetch_and(~kLocked, std::memory_order_release); }
+
+CallRecord* FdTable::Cell(uint32_t cell) const {
+  return region_->At<CallRecord>(static_cast<RegionOffset>(cell) * kUnit);
+}
+
+uint32_t FdTable::TakeCell() {
+  std::atomic<uint64_t>& free_cells = region_->At<Root>(root_)->free_cells;
+  uint64_t head = free_cells.load(std::memory_order_acquire);
+  while (static_cast<uint32_t>(head) != 0) {
+    // The cell may be taken and given back in between; its `next` is then a stale word, which the
+    // tag keeps from being used.
+    const uint32_t next =
+        std::atomic_ref<uint32_t>(Cell(static_cast<uint32_t>(head))->next).load(
+            std::memory_order_relaxed);
+    const uint64_t wanted = ((head >> 32) + 1) << 32 | next;
+    if (free_cells.compare_exchange_weak(head, wanted, std::memory_order_acq_rel)) {
+      return static_cast<uint32_t>(head);
+    }
+  }
+  const RegionOffset block = region_->Allocate(kCellsPerBlock * sizeof(CallRecord));
+  if (block == 0) return 0;
+  for (int i = 1; i < kCellsPerBlock; ++i) {
+    const RegionOffset at = block + static_cast<RegionOffset>(i) * sizeof(CallRecord);
+    GiveBackCell(static_cast<uint32_t>(at / kUnit));
+  }
+  return static_cast<uint32_t>(block / kUnit);
+}
+
+void FdTable::GiveBackCell(uint32_t cell) {
+  std::atomic<uint64_t>& free_cells = region_->At<Root>(root_)->free_cells;
+  uint64_t head = free_cells.load(std::memory_order_acquire);
+  uint64_t wanted;
+  do {
+    std::atomic_ref<uint32_t>(Cell(cell)->next)
+        .store(static_cast<uint32_t>(head), std::memory_order_relaxed);
+    wanted = ((head >> 32) + 1) << 32 | cell;
+  } while (!free_cells.compare_exchange_weak(head, wanted, std::memory_order_acq_rel));
+}
+
+void FdTable::GiveBackRecord(uint32_t origin, uint32_t history) {
+  while (history != 0) {
+    const uint32_t next = Cell(history)->next;
+    GiveBackCell(history);
+    history = next;
+  }
+  if (origin != 0) GiveBackCell(origin);
+}
+
+void FdTable::Empty(Slot* slot) {
+  GiveBackRecord(slot->origin, slot->history);
+  slot->origin = 0;
+  slot->history = 0;
+  slot->history_count = 0;
+  slot->identity = {};
+  slot->flags.store(0, std::memory_order_relaxed);
+  slot->state.fetch_add(kGenerationStep, std::memory_order_relaxed);
+}
+
+void FdTable::Install(Slot* slot, const FdIdentity& identity, const CallRecord& origin) {
+  Empty(slot);
+  slot->identity = identity;
+  slot->origin = TakeCell();
+  if (slot->origin == 0) {
+    slot->flags.store(kLost, std::memory_order_relaxed);
+    CountDropped();
+    return;
+  }
+  *Cell(slot->origin) = origin;
+  Cell(slot->origin)->next = 0;
+}
+
+void FdTable::RecordOpen(int fd, const FdIdentity& identity, const CallRecord& origin) {
+  Slot* slot = FindOrMakeSlot(fd);
+  if (slot == nullptr) {
+    CountDropped();
+    return;
+  }
+  if (!Lock(slot)) return;
+  Install(slot, identity, origin);
+  Unlock(slot);
+}
+
+void FdTable::RecordInherited(int fd, const FdIdentity& identity) {
+  Slot* slot = FindOrMakeSlot(fd);
+  if (slot == nullptr || !Lock(slot)) return;
+  // A hook may have been first: what it saw is later than the list this comes from.
+  if (slot->origin == 0) {
+    Empty(slot);
+    slot->identity = identity;
+    slot->flags.store(kInherited, std::memory_order_relaxed);
+  }
+  Unlock(slot);
+}
+
+void FdTable::RecordHistory(int fd, const CallRecord& step) {
+  Slot* slot = FindSlot(fd);
+  if (slot == nullptr || !Lock(slot)) return;
+  const bool known = slot->origin != 0 || slot->flags.load(std::memory_order_relaxed) & kInherited;
+  if (known) {
+    uint32_t* link = &slot->history;
+    for (int i = 1; i < kMaxHistory && *link != 0; ++i) link = &Cell(*link)->next;
+    if (*link == 0) *link = TakeCell();
+    if (*link == 0) {
+      slot->flags.fetch_or(kLost, std::memory_order_relaxed);
+      CountDropped();
+    } else {
+      // The last place is written again and again: the newest step is worth more than the middle.
+      *Cell(*link) = step;
+      Cell(*link)->next = 0;
+      if (slot->history_count < UINT16_MAX) ++slot->history_count;
+    }
+  }
+  Unlock(slot);
+}
+
+void FdTable::RecordClose(int fd) {
+  Slot* slot = FindSlot(fd);
+  if (slot == nullptr || !Lock(slot)) return;
+  Empty(slot);
+  Unlock(slot);
+}
+
+FdTable::Replacement FdTable::BeginReplace(int fd) {
+  Replacement taken;
+  Slot* slot = FindOrMakeSlot(fd);
+  if (slot == nullptr || !Lock(slot)) return taken;
+  taken.origin_cell = slot->origin;
+  taken.history_cell = slot->history;
+  taken.history_count = slot->history_count;
+  taken.identity = slot->identity;
+  taken.inherited = slot->flags.load(std::memory_order_relaxed) & kInherited;
+  taken.valid = true;
+  slot->origin = 0;
+  slot->history = 0;
+  Empty(slot);
+  taken.generation = slot->state.load(std::memory_order_relaxed) & ~kLocked;
+  Unlock(slot);
+  return taken;
+}
+
+void FdTable::FinishReplace(int fd, const Replacement& taken, const FdIdentity& identity,
+                            const CallRecord& origin) {
+  if (!taken.valid) {
+    CountDropped();
+    return;
+  }
+  Slot* slot = FindSlot(fd);
+  if (Lock(slot)) {
+    if ((slot->state.load(std::memory_order_relaxed) & ~kLocked) == taken.generation) {
+      Install(slot, identity, origin);
+    } else {
+      CountDropped();  // somebody closed or replaced it between our call and now: theirs is later
+    }
+    Unlock(slot);
+  }
+  GiveBackRecord(taken.origin_cell, taken.history_cell);
+}
+
+void FdTable::CancelReplace(int fd, const Replacement& taken) {
+  if (!taken.valid) return;
+  Slot* slot = FindSlot(fd);
+  bool restored = false;
+  if (Lock(slot)) {
+    if ((slot->state.load(std::memory_order_relaxed) & ~kLocked) == taken.generation) {
+      slot->origin = taken.origin_cell;
+      slot->history = taken.history_cell;
+      slot->history_count = static_cast<uint16_t>(taken.history_count);
+      slot->identity = taken.identity;
+      slot->flags.store(taken.inherited ? kInherited : 0, std::memory_order_relaxed);
+      restored = true;
+    }
+    Unlock(slot);
+  }
+  if (!restored) GiveBackRecord(taken.origin_cell, taken.history_cell);
+}
+
+std::optional<FdEntry> FdTable::Copy(int fd) const {
+  Slot* slot = FindSlot(fd);
+  if (slot == nullptr) return std::nullopt;
+  // Copied into plain memory first: nothing may allocate while the slot is locked.
+  CallRecord steps[kMaxHistory];
+  int kept = 0;
+  FdEntry entry;
+  if (!Lock(slot)) return std::nullopt;
+  const uint8_t flags = slot->flags.load(std::memory_order_relaxed);
+  const bool has_origin = slot->origin != 0;
+  if (has_origin) entry.origin = *Cell(slot->origin);
+  for (uint32_t cell = slot->history; cell != 0 && kept < kMaxHistory; cell = Cell(cell)->next) {
+    steps[kept++] = *Cell(cell);
+  }
+  entry.history_cut = slot->history_count > kMaxHistory;
+  entry.identity = slot->identity;
+  entry.generation =
+      (slot->state.load(std::memory_order_relaxed) & ~kLocked) / kGenerationStep;
+  Unlock(slot);
+  entry.inherited = flags & kInherited;
+  entry.lost = flags & kLost;
+  if (!has_origin && !entry.inherited && !entry.lost) return std::nullopt;
+  entry.fd = fd;
+  entry.history.assign(steps, steps + kept);
+  return entry;
+}
+
+}  // namespace fdorigin

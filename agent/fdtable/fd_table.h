@@ -1,0 +1,112 @@
+// Descriptor number -> who opened it, and what was done to it since.
+//
+// A record belongs to one (number, generation): every open and every close of a number raises its
+// generation, and a record carries st_dev and st_ino, so that a reader can tell whether the
+// descriptor now open at that number is still the one that was recorded.
+//
+// Who calls it: the Record and End functions in hook context, on any thread. Order matters
+// (docs/hook-context.md): an end is recorded before the number is free, an open after it is taken.
+// Copy() at the dump, on any thread.
+#ifndef FDORIGIN_AGENT_FDTABLE_FD_TABLE_H_
+#define FDORIGIN_AGENT_FDTABLE_FD_TABLE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/hook_safe.h"
+#include "base/ids.h"
+#include "base/region.h"
+#include "fdtable/call.h"
+
+namespace fdorigin {
+
+struct FdIdentity {
+  uint64_t dev = 0;  // st_dev
+  uint64_t ino = 0;  // st_ino; 0 with dev 0 where it is not known
+  bool operator==(const FdIdentity&) const = default;
+};
+
+// A copy of one slot, for the dump.
+struct FdEntry {
+  int fd = -1;
+  uint32_t generation = 0;
+  FdIdentity identity;
+  CallRecord origin = {};
+  std::vector<CallRecord> history;  // oldest first
+  bool history_cut = false;         // there were more steps than are kept
+  bool inherited = false;           // open when the agent came; `origin` is empty
+  bool lost = false;                // an event of this number could not be recorded
+};
+
+class FdTable {
+ public:
+  static constexpr int kMaxFd = 1 << 22;       // numbers above are counted as dropped
+  static constexpr int kMaxHistory = 16;       // steps kept: the first and the latest
+
+  bool Create(Region* region);
+
+  // The list of hooked calls, by CallId. Set once, before the first hook is in place.
+  void SetCalls(std::span<const CallInfo> calls) { calls_ = calls; }
+  const CallInfo& call(CallId id) const { return calls_[static_cast<size_t>(id)]; }
+
+  // A new descriptor: replaces whatever was known of the number.
+  HOOK_SAFE void RecordOpen(int fd, const FdIdentity& identity, const CallRecord& origin);
+  // A descriptor that was open when the agent came.
+  void RecordInherited(int fd, const FdIdentity& identity);
+  // A later call on an open descriptor. Ignored where nothing is known of the number.
+  HOOK_SAFE void RecordHistory(int fd, const CallRecord& step);
+  // The number is about to be closed. Nothing to undo: a close that fails frees it too, but for
+  // EBADF, where nothing was known.
+  HOOK_SAFE void RecordClose(int fd);
+
+  // dup2 and dup3 replace a number in one step. BeginReplace() before the call takes the old record
+  // out; FinishReplace() after success puts the new one in, CancelReplace() after failure puts the
+  // old one back. Both leave the slot alone where another thread changed it in between.
+  struct Replacement {
+    uint32_t generation = 0;
+    uint32_t origin_cell = 0;
+    uint32_t history_cell = 0;
+    uint32_t history_count = 0;
+    FdIdentity identity;
+    bool inherited = false;
+    bool valid = false;
+  };
+  HOOK_SAFE Replacement BeginReplace(int fd);
+  HOOK_SAFE void FinishReplace(int fd, const Replacement& taken, const FdIdentity& identity,
+                               const CallRecord& origin);
+  HOOK_SAFE void CancelReplace(int fd, const Replacement& taken);
+
+  // What is known of `fd` now; nothing where no event was seen since the number was last closed.
+  std::optional<FdEntry> Copy(int fd) const;
+
+  // Events that were not recorded: no room, a number out of range, a slot that stayed locked.
+  uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+  HOOK_SAFE void CountDropped() { dropped_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  struct Root;
+  struct Slot;
+
+  HOOK_SAFE Slot* FindSlot(int fd) const;
+  HOOK_SAFE Slot* FindOrMakeSlot(int fd);
+  HOOK_SAFE bool Lock(Slot* slot) const;
+  HOOK_SAFE void Unlock(Slot* slot) const;
+  HOOK_SAFE uint32_t TakeCell();
+  HOOK_SAFE void GiveBackCell(uint32_t cell);
+  HOOK_SAFE void GiveBackRecord(uint32_t origin, uint32_t history);
+  HOOK_SAFE void Install(Slot* slot, const FdIdentity& identity, const CallRecord& origin);
+  HOOK_SAFE void Empty(Slot* slot);
+  HOOK_SAFE CallRecord* Cell(uint32_t cell) const;
+
+  Region* region_ = nullptr;
+  RegionOffset root_ = 0;
+  std::span<const CallInfo> calls_;
+  mutable std::atomic<uint64_t> dropped_{0};
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_FDTABLE_FD_TABLE_H_

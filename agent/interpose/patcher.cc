@@ -1,0 +1,396 @@
+#include "interpose/patcher.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <link.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <string_view>
+#include <unordered_map>
+
+#include "interpose/calls.h"
+#include "interpose/elf_image.h"
+#include "interpose/loader_hooks.h"
+#include "interpose/recorder.h"
+
+namespace fdorigin {
+namespace {
+
+// What dl_iterate_phdr says of one image, copied: nothing is allocated while it holds its lock.
+struct Listed {
+  uint64_t load_bias;
+  const ElfW(Phdr) * headers;
+  int header_count;
+  char name[PATH_MAX];
+};
+
+struct Listing {
+  std::vector<Listed>* images;
+  size_t count = 0;
+  unsigned long long adds = 0;
+  unsigned long long subs = 0;
+};
+
+// An image that was seen before.
+struct Known {
+  ImageId id;
+  uint64_t load_bias;
+  std::string name;        // as the loader calls it
+  void** patched = nullptr;  // one slot that holds a hook: a reloaded image has lost it
+  void* hook = nullptr;
+  bool seen = false;     // in the listing at hand
+  bool reloaded = false;  // what is listed at its place is another load of it
+};
+
+struct State {
+  std::mutex mutex;
+  ImageTable* images = nullptr;
+  StringStore* strings = nullptr;
+  std::unordered_map<std::string_view, HookedFunction> functions;
+  std::unordered_map<std::string_view, ExtraHook> extras;
+  std::vector<Known> known;
+  std::string java_home;  // with a slash at the end
+  unsigned long long adds = 0;
+  unsigned long long subs = 0;
+  Patcher::Totals totals;
+};
+
+// Never destroyed: hooks outlive every static destructor.
+State& Get() {
+  static State& state = *new State;
+  return state;
+}
+
+int List(dl_phdr_info* info, size_t size, void* argument) {
+  auto* listing = static_cast<Listing*>(argument);
+  if (size >= offsetof(dl_phdr_info, dlpi_subs) + sizeof(info->dlpi_subs)) {
+    listing->adds = info->dlpi_adds;
+    listing->subs = info->dlpi_subs;
+  }
+  if (listing->count < listing->images->size()) {
+    Listed& listed = (*listing->images)[listing->count];
+    listed.load_bias = info->dlpi_addr;
+    listed.headers = info->dlpi_phdr;
+    listed.header_count = info->dlpi_phnum;
+    const char* name = info->dlpi_name == nullptr ? "" : info->dlpi_name;
+    const size_t length = std::min(std::strlen(name), sizeof(listed.name) - 1);
+    std::memcpy(listed.name, name, length);
+    listed.name[length] = '\0';
+  }
+  ++listing->count;
+  return 0;
+}
+
+int ReadCounters(dl_phdr_info* info, size_t, void* argument) {
+  auto* listing = static_cast<Listing*>(argument);
+  listing->adds = info->dlpi_adds;
+  listing->subs = info->dlpi_subs;
+  return 1;  // the first image says it for all
+}
+
+std::string RealPath(const std::string& name) {
+  char path[PATH_MAX];
+  if (name.empty()) {
+    const ssize_t size = readlink("/proc/self/exe", path, sizeof(path));
+    return size > 0 ? std::string(path, static_cast<size_t>(size)) : name;
+  }
+  if (name.find('/') == std::string::npos) return "[" + name.substr(0, name.find(".so")) + "]";
+  return realpath(name.c_str(), path) != nullptr ? path : name;
+}
+
+std::string_view BaseName(std::string_view path) {
+  return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+}
+
+// glibc 2.34 moved most of these into libc.so.6; the others are its own still.
+bool IsLibc(std::string_view base) {
+  static constexpr std::string_view kNames[] = {
+      "libc.so.6",      "libpthread.so.0", "libdl.so.2",       "librt.so.1",
+      "libm.so.6",      "libresolv.so.2",  "libnss_files.so.2", "libnss_dns.so.2",
+      "libnss_compat.so.2", "libanl.so.1", "libutil.so.1"};
+  return std::find(std::begin(kNames), std::end(kNames), base) != std::end(kNames) ||
+         base.starts_with("ld-linux");
+}
+
+ImageRole RoleOf(const State& state, const ElfImage& image, const std::string& path) {
+  const auto self = reinterpret_cast<uint64_t>(&Patcher::Rescan);
+  if (self >= image.low() && self < image.high()) return ImageRole::kSelf;
+  const std::string_view base = BaseName(path);
+  if (base == "libjvm.so") return ImageRole::kJvm;
+  if (IsLibc(base) || path == "[linux-vdso]") return ImageRole::kLibc;
+  if (!state.java_home.empty() && path.starts_with(state.java_home)) return ImageRole::kJdk;
+  return ImageRole::kOther;
+}
+
+void Refuse(State& state, const std::string& what, const std::string& reason) {
+  state.totals.refused.push_back({what, reason});
+}
+
+struct Write {
+  void** slot;
+  void* hook;
+};
+
+// Keeps an image mapped while it is read and patched.
+class Pin {
+ public:
+  Pin(const std::string& name, uint64_t load_bias) {
+    if (name.empty()) {  // the program itself
+      held_ = true;
+      return;
+    }
+    handle_ = dlopen(name.c_str(), RTLD_LAZY | RTLD_NOLOAD);
+    if (handle_ == nullptr) {
+      dlerror();  // the application's next dlerror() is not about this
+      return;
+    }
+    link_map* map = nullptr;
+    held_ = dlinfo(handle_, RTLD_DI_LINKMAP, &map) == 0 && map->l_addr == load_bias;
+  }
+  ~Pin() {
+    if (handle_ != nullptr) dlclose(handle_);
+  }
+  Pin(const Pin&) = delete;
+  Pin& operator=(const Pin&) = delete;
+
+  bool held() const { return held_; }
+  void* Resolve(const char* name) const {
+    void* found = dlsym(handle_ != nullptr ? handle_ : RTLD_DEFAULT, name);
+    if (found == nullptr) dlerror();
+    return found;
+  }
+
+ private:
+  void* handle_ = nullptr;
+  bool held_ = false;
+};
+
+// Which slots of an image get which hook.
+std::vector<Write> PlanWrites(State& state, const ElfImage& image, const std::string& path,
+                              const Pin& pin) {
+  std::vector<Write> writes;
+  image.VisitImports([&](const char* name, void** slot) {
+    if (const auto extra = state.extras.find(name); extra != state.extras.end()) {
+      if (*extra->second.original == nullptr) *extra->second.original = pin.Resolve(name);
+      if (*extra->second.original != nullptr) writes.push_back({slot, extra->second.hook});
+      return;
+    }
+    const auto found = state.functions.find(name);
+    if (found == state.functions.end()) return;
+    const HookedFunction& function = found->second;
+    const auto value = reinterpret_cast<uint64_t>(*slot);
+    if (*slot == function.hook || value == 0) return;
+    // Bound to the original; or not bound yet, when the slot leads back into the image's own PLT;
+    // or bound to another symbol version of the same library (dlopen@GLIBC_2.2.5).
+    const bool unbound = value >= image.low() && value < image.high();
+    const ImageId bound_to = state.images->Find(value);
+    const ImageId home = state.images->Find(reinterpret_cast<uint64_t>(function.original));
+    if (*slot == function.original || unbound || (bound_to == home && home != ImageId::kNone)) {
+      writes.push_back({slot, function.hook});
+      return;
+    }
+    const Image* other = state.images->Get(bound_to);
+    Refuse(state, std::string(name) + " in " + path,
+           "bound to " +
+               (other == nullptr ? "code of its own"
+                                 : std::string(state.strings->Get(other->path))));
+  });
+  return writes;
+}
+
+// False where the pages cannot be made writable; nothing was written then.
+bool Apply(const ElfImage& image, const std::vector<Write>& writes) {
+  const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  uint64_t low = ~uint64_t{0};
+  uint64_t high = 0;
+  for (const Write& write : writes) {
+    if (!image.IsReadOnlyAfterRelocation(write.slot)) continue;
+    const auto at = reinterpret_cast<uint64_t>(write.slot) & ~(page - 1);
+    low = std::min(low, at);
+    high = std::max(high, at + page);
+  }
+  if (low < high &&
+      mprotect(reinterpret_cast<void*>(low), high - low, PROT_READ | PROT_WRITE) != 0) {
+    return false;
+  }
+  for (const Write& write : writes) __atomic_store_n(write.slot, write.hook, __ATOMIC_RELEASE);
+  if (low < high) mprotect(reinterpret_cast<void*>(low), high - low, PROT_READ);
+  return true;
+}
+
+Known Enter(State& state, const Listed& listed, const std::string& path, const ElfImage& image,
+            ImageRole role) {
+  Image entry = {};
+  entry.low = image.low();
+  entry.high = image.high();
+  entry.load_bias = listed.load_bias;
+  entry.path = state.strings->Intern(path);
+  entry.role = role;
+  entry.loaded = true;
+  entry.build_id_size = image.BuildId(entry.build_id);
+  Known known;
+  known.id = state.images->Add(entry);
+  known.load_bias = listed.load_bias;
+  known.name = listed.name;
+  known.seen = true;
+  return known;
+}
+
+// Whether the slot that was patched still holds its hook. Only for an image that is listed, at the
+// same place: a library that was unloaded and loaded again has fresh slots.
+bool StillPatched(const Known& known) {
+  return known.patched == nullptr ||
+         __atomic_load_n(known.patched, __ATOMIC_ACQUIRE) == known.hook;
+}
+
+void FindJavaHome(State& state, const std::vector<Listed>& images, size_t count) {
+  if (!state.java_home.empty()) return;
+  for (size_t i = 0; i < count; ++i) {
+    const std::string path = RealPath(images[i].name);
+    if (BaseName(path) != "libjvm.so") continue;
+    // <home>/lib/server/libjvm.so
+    std::string home = path;
+    for (int up = 0; up < 3; ++up) home.resize(std::min(home.rfind('/'), home.size()));
+    state.java_home = home + "/";
+  }
+}
+
+// True where every listed image could be looked at.
+bool Scan(State& state) {
+  static std::vector<Listed>& images = *new std::vector<Listed>(128);
+  Listing listing;
+  while (true) {
+    listing = {&images};
+    dl_iterate_phdr(&List, &listing);
+    if (listing.count <= images.size()) break;
+    images.resize(listing.count + 32);
+  }
+  FindJavaHome(state, images, listing.count);
+  for (Known& known : state.known) known.seen = false;
+
+  struct New {
+    const Listed* listed;
+    ElfImage image;
+    std::string path;
+    ImageRole role;
+  };
+  std::vector<New> fresh;
+  for (size_t i = 0; i < listing.count; ++i) {
+    const Listed& listed = images[i];
+    const auto known =
+        std::find_if(state.known.begin(), state.known.end(), [&](const Known& candidate) {
+          return !candidate.reloaded && candidate.load_bias == listed.load_bias &&
+                 candidate.name == listed.name;
+        });
+    if (known != state.known.end()) {
+      known->seen = true;
+      continue;
+    }
+    const ElfImage image(listed.load_bias, listed.headers, listed.header_count);
+    std::string path = RealPath(listed.name);
+    const ImageRole role = RoleOf(state, image, path);
+    fresh.push_back({&listed, image, std::move(path), role});
+  }
+  bool complete = true;
+  std::erase_if(state.known, [&](const Known& known) {
+    if (known.seen) return false;
+    state.images->Remove(known.id);
+    return true;
+  });
+  // All are entered before the first is patched: a slot is judged by the image that it leads to.
+  std::vector<size_t> to_patch;
+  for (const New& candidate : fresh) {
+    const Pin pin(candidate.listed->name, candidate.listed->load_bias);
+    if (!pin.held() && candidate.path.front() != '[') {
+      complete = false;  // on its way out, or not yet in: the next scan sees
+      to_patch.push_back(SIZE_MAX);
+      continue;
+    }
+    to_patch.push_back(state.known.size());
+    state.known.push_back(Enter(state, *candidate.listed, candidate.path, candidate.image,
+                                candidate.role));
+  }
+  for (size_t i = 0; i < fresh.size(); ++i) {
+    const New& candidate = fresh[i];
+    if (to_patch[i] == SIZE_MAX || candidate.role == ImageRole::kSelf ||
+        candidate.role == ImageRole::kLibc) {
+      continue;
+    }
+    const Pin pin(candidate.listed->name, candidate.listed->load_bias);
+    if (!pin.held()) continue;
+    const std::vector<Write> writes = PlanWrites(state, candidate.image, candidate.path, pin);
+    if (writes.empty()) continue;
+    if (!Apply(candidate.image, writes)) {
+      Refuse(state, "all slots of " + candidate.path,
+             std::string("mprotect: ") + std::strerror(errno));
+      continue;
+    }
+    state.totals.slots += static_cast<int>(writes.size());
+    Known& known = state.known[to_patch[i]];
+    known.patched = writes.front().slot;
+    known.hook = writes.front().hook;
+  }
+  state.totals.libraries = static_cast<int>(state.known.size());
+  state.adds = listing.adds;
+  state.subs = listing.subs;
+  return complete;
+}
+
+}  // namespace
+
+void Patcher::AddExtra(const ExtraHook& hook) { Get().extras.emplace(hook.name, hook); }
+
+void Patcher::Start(ImageTable* images, StringStore* strings) {
+  State& state = Get();
+  const std::lock_guard lock(state.mutex);
+  state.images = images;
+  state.strings = strings;
+  for (const HookedFunction& function : HookedFunctions()) {
+    state.functions.emplace(function.name, function);
+  }
+  for (const HookedFunction& function : LoaderHooks()) {
+    state.functions.emplace(function.name, function);
+  }
+  Scan(state);
+}
+
+void Patcher::Rescan() {
+  if (!Recorder::InRecordingProcess()) return;
+  const int saved = errno;
+  State& state = Get();
+  try {
+    const std::lock_guard lock(state.mutex);
+    Listing counters = {};
+    dl_iterate_phdr(&ReadCounters, &counters);
+    if (counters.adds != state.adds || counters.subs != state.subs) {
+      if (counters.subs != state.subs) {
+        // Something was unloaded since: an image that is listed at the same place under the same
+        // name may be another load of it.
+        for (Known& known : state.known) {
+          const Pin pin(known.name, known.load_bias);
+          known.reloaded = pin.held() && !StillPatched(known);
+        }
+      }
+      if (!Scan(state)) state.adds = 0;
+    }
+  } catch (const std::bad_alloc&) {
+    // The host is out of memory: the new libraries stay unhooked, and the next scan finds them.
+  }
+  errno = saved;
+}
+
+Patcher::Totals Patcher::GetTotals() {
+  State& state = Get();
+  const std::lock_guard lock(state.mutex);
+  return state.totals;
+}
+
+}  // namespace fdorigin

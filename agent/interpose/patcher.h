@@ -1,0 +1,50 @@
+// Finds the ELF images of the process, and puts hooks into the words through which they call libc.
+//
+// Who calls it: Agent_OnLoad once (Start), the hooks of dlopen and dlclose afterwards (Rescan), on
+// any thread, never in hook context. It holds a mutex that no hook takes.
+// Every slot of an import is written with one atomic store; a page that the loader protects is made
+// writable for it and protected again. Nothing is ever unpatched: hooks pass calls through once
+// recording has stopped.
+#ifndef FDORIGIN_AGENT_INTERPOSE_PATCHER_H_
+#define FDORIGIN_AGENT_INTERPOSE_PATCHER_H_
+
+#include <string>
+#include <vector>
+
+#include "base/image_table.h"
+#include "base/string_store.h"
+
+namespace fdorigin {
+
+// A function that is not libc's: the JVM's own, by name. `original` is filled in when the first
+// slot is found.
+struct ExtraHook {
+  const char* name;
+  void* hook;
+  void** original;
+};
+
+class Patcher {
+ public:
+  struct Refusal {
+    std::string what;
+    std::string reason;
+  };
+  struct Totals {
+    int libraries = 0;  // images looked at that are loaded now
+    int slots = 0;      // words written, over the life of the process
+    std::vector<Refusal> refused;
+  };
+
+  // Both stay valid for good. Patches all that is loaded, and from then on what is loaded later.
+  static void Start(ImageTable* images, StringStore* strings);
+  // Looks for images that came or went. Cheap where none did.
+  static void Rescan();
+  // Also replaces `hook.name` in every image. Before Start().
+  static void AddExtra(const ExtraHook& hook);
+  static Totals GetTotals();
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_INTERPOSE_PATCHER_H_

@@ -1,0 +1,218 @@
+#include "interpose/recorder.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace fdorigin {
+namespace {
+
+constinit FdTable* table = nullptr;
+constinit StackRecorder* stacks = nullptr;
+constinit StringStore* strings = nullptr;
+constinit bool sockets_only = false;
+// The process that records; 0 while none does. A child of fork has a copy of the table that nobody
+// reads, a child of vfork has the table itself: both have another pid, and leave it alone.
+constinit std::atomic<int> recording_pid{0};
+
+struct ThreadState {
+  bool busy;  // a hook of this thread records, or its stack is walked
+  bool named;
+  ThreadKind kind;
+  int in_loader;
+  int pid;  // the process in which `tid` was asked
+  int tid;
+  StringId name;
+};
+constinit thread_local ThreadState thread_state = {};
+
+// Enters recording on this thread; false where it must not.
+HOOK_SAFE bool Enter() {
+  const int pid = recording_pid.load(std::memory_order_acquire);
+  if (pid == 0 || thread_state.busy) {
+    // A signal handler that interrupted a hook, or a call made by the walk itself.
+    if (pid != 0) table->CountDropped();
+    return false;
+  }
+  if (getpid() != pid) return false;
+  thread_state.busy = true;
+  return true;
+}
+
+HOOK_SAFE void Leave() { thread_state.busy = false; }
+
+HOOK_SAFE void IdentifyThread() {
+  const int pid = recording_pid.load(std::memory_order_relaxed);
+  if (thread_state.pid != pid) {
+    thread_state.pid = pid;
+    thread_state.tid = static_cast<int>(syscall(SYS_gettid));
+  }
+  if (thread_state.named) return;
+  char name[17] = {};
+  prctl(PR_GET_NAME, name);
+  thread_state.name = strings->Intern(name);
+}
+
+HOOK_SAFE bool WantsStack(const struct stat& status) {
+  return !sockets_only || S_ISSOCK(status.st_mode);
+}
+
+HOOK_SAFE CallRecord MakeRecord(CallId call, const void* frame, const CallArguments& arguments,
+                                bool with_stack) {
+  CallRecord record;
+  std::memset(static_cast<void*>(&record), 0, sizeof(record));
+  record.call = call;
+  record.from_fd = arguments.from_fd;
+  std::memcpy(record.arguments, arguments.values, sizeof(record.arguments));
+  if (arguments.address != nullptr && arguments.address_size > 0) {
+    const size_t size =
+        std::min(static_cast<size_t>(arguments.address_size), sizeof(record.address));
+    std::memcpy(record.address, arguments.address, size);
+    record.address_size = static_cast<uint8_t>(size);
+  }
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  record.at_ns = int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  IdentifyThread();
+  record.tid = thread_state.tid;
+  record.thread_name = thread_state.name;
+  record.thread_kind = thread_state.kind;
+  record.java_stack = JavaStackStatus::kNotAsked;
+  if (with_stack) {
+    const RecordedStack stack =
+        stacks->Record(RegistersOfCaller(frame), thread_state.in_loader == 0);
+    record.stack = stack.id;
+    record.java_stack = stack.java_stack;
+    if (stack.virtual_thread) {
+      record.thread_kind = ThreadKind::kVirtual;
+    } else if (thread_state.kind == ThreadKind::kNative && stack.through_jvm) {
+      record.thread_kind = ThreadKind::kVm;
+    }
+    if (stack.id == StackId::kNone) table->CountDropped();
+  }
+  return record;
+}
+
+HOOK_SAFE bool Identify(int fd, struct stat* status, FdIdentity* identity) {
+  if (fstat(fd, status) != 0) return false;
+  *identity = {status->st_dev, status->st_ino};
+  return true;
+}
+
+}  // namespace
+
+void Recorder::Install(FdTable* fd_table, StackRecorder* stack_recorder, StringStore* string_store,
+                       bool only_sockets) {
+  table = fd_table;
+  stacks = stack_recorder;
+  strings = string_store;
+  sockets_only = only_sockets;
+  recording_pid.store(getpid(), std::memory_order_release);
+}
+
+void Recorder::Stop() { recording_pid.store(0, std::memory_order_release); }
+
+void Recorder::PidChanged() {
+  if (recording_pid.load(std::memory_order_relaxed) != 0) {
+    recording_pid.store(getpid(), std::memory_order_release);
+  }
+}
+
+bool Recorder::InRecordingProcess() {
+  return getpid() == recording_pid.load(std::memory_order_acquire);
+}
+
+void Recorder::NameJavaThread(std::string_view name) {
+  if (strings == nullptr) return;
+  thread_state.name = strings->Intern(name);
+  thread_state.kind = ThreadKind::kJava;
+  thread_state.named = true;
+}
+
+void Recorder::ForgetThread() {
+  thread_state.named = false;
+  thread_state.kind = ThreadKind::kNative;
+}
+
+void Recorder::EnterLoader() { ++thread_state.in_loader; }
+void Recorder::LeaveLoader() { --thread_state.in_loader; }
+
+// Every function below is entered after the original call (but Closing and Replacing, which come
+// before it) and keeps errno, so that the host sees what the original left.
+
+void Recorder::Opened(CallId call, const void* frame, int fd, const CallArguments& arguments) {
+  const int saved = errno;
+  if (Enter()) {
+    struct stat status;
+    FdIdentity identity;
+    if (Identify(fd, &status, &identity)) {
+      table->RecordOpen(fd, identity, MakeRecord(call, frame, arguments, WantsStack(status)));
+    }
+    Leave();
+  }
+  errno = saved;
+}
+
+void Recorder::Happened(CallId call, const void* frame, int fd, const CallArguments& arguments) {
+  const int saved = errno;
+  if (Enter()) {
+    table->RecordHistory(fd, MakeRecord(call, frame, arguments, true));
+    Leave();
+  }
+  errno = saved;
+}
+
+void Recorder::Closing(int fd) {
+  const int saved = errno;
+  if (Enter()) {
+    table->RecordClose(fd);
+    Leave();
+  }
+  errno = saved;
+}
+
+FdTable::Replacement Recorder::Replacing(int fd) {
+  const int saved = errno;
+  FdTable::Replacement taken;
+  if (Enter()) {
+    taken = table->BeginReplace(fd);
+    Leave();
+  }
+  errno = saved;
+  return taken;
+}
+
+void Recorder::Replaced(CallId call, const void* frame, int fd, const FdTable::Replacement& taken,
+                        const CallArguments& arguments) {
+  if (!taken.valid) return;
+  const int saved = errno;
+  if (Enter()) {
+    struct stat status;
+    FdIdentity identity;
+    if (Identify(fd, &status, &identity)) {
+      table->FinishReplace(fd, taken, identity,
+                           MakeRecord(call, frame, arguments, WantsStack(status)));
+    } else {
+      table->CancelReplace(fd, taken);
+    }
+    Leave();
+  }
+  errno = saved;
+}
+
+void Recorder::NotReplaced(int fd, const FdTable::Replacement& taken) {
+  if (!taken.valid) return;
+  const int saved = errno;
+  if (Enter()) {
+    table->CancelReplace(fd, taken);
+    Leave();
+  }
+  errno = saved;
+}
+
+}  // namespace fdorigin

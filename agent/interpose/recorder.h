@@ -1,0 +1,66 @@
+// What a hook does besides calling the original: note the call in the table, with its stack.
+//
+// Include rule: agent/interpose/ includes base, arch, and the recording interface of stack and
+// fdtable. It never sees report.
+// Who calls it: hooks, in hook context, on any thread. Before Install() and in a forked child every
+// function returns at once, and the hook is nothing but its original.
+#ifndef FDORIGIN_AGENT_INTERPOSE_RECORDER_H_
+#define FDORIGIN_AGENT_INTERPOSE_RECORDER_H_
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <string_view>
+
+#include "base/hook_safe.h"
+#include "base/string_store.h"
+#include "fdtable/fd_table.h"
+#include "stack/stack_recorder.h"
+
+namespace fdorigin {
+
+// The frame address of the hook: from it the caller's registers are found.
+#define FDORIGIN_HOOK_FRAME() __builtin_frame_address(0)
+
+// The arguments of a call as they are kept.
+struct CallArguments {
+  int64_t values[kMaxArguments] = {};
+  const sockaddr* address = nullptr;
+  socklen_t address_size = 0;
+  int from_fd = -1;
+};
+
+class Recorder {
+ public:
+  // What the hooks write to. All outlive the process.
+  static void Install(FdTable* table, StackRecorder* stacks, StringStore* strings,
+                      bool sockets_only);
+  // No hook records any more. For good.
+  static void Stop();
+  // The process has another pid than at Install(): it was restored, not forked.
+  static void PidChanged();
+
+  // False in a forked child, and after Stop().
+  HOOK_SAFE static bool InRecordingProcess();
+
+  // The current thread is a Java thread of this name.
+  static void NameJavaThread(std::string_view name);
+  static void ForgetThread();
+
+  // Marks the current thread as inside dlopen: stacks are walked without waiting.
+  HOOK_SAFE static void EnterLoader();
+  HOOK_SAFE static void LeaveLoader();
+
+  HOOK_SAFE static void Opened(CallId call, const void* frame, int fd, const CallArguments& arguments);
+  HOOK_SAFE static void Happened(CallId call, const void* frame, int fd,
+                                 const CallArguments& arguments);
+  HOOK_SAFE static void Closing(int fd);
+  HOOK_SAFE static FdTable::Replacement Replacing(int fd);
+  HOOK_SAFE static void Replaced(CallId call, const void* frame, int fd,
+                                 const FdTable::Replacement& taken, const CallArguments& arguments);
+  HOOK_SAFE static void NotReplaced(int fd, const FdTable::Replacement& taken);
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_INTERPOSE_RECORDER_H_

@@ -1,0 +1,142 @@
+#include "stack/java_walker.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace fdorigin {
+namespace {
+
+constexpr int kThreadInNative = 4;  // HotSpot's _thread_in_native
+
+// HotSpot's forte.cpp. Not in any header of the JDK, but exported since JDK 5.
+struct AsyncFrame {
+  jint bci;  // negative in native methods
+  jmethodID method;
+};
+struct AsyncTrace {
+  JNIEnv* env;
+  jint count;  // negative: why there is none
+  AsyncFrame* frames;
+};
+
+static_assert(sizeof(AsyncFrame) == sizeof(Frame) && alignof(AsyncFrame) == alignof(Frame));
+static_assert(sizeof(jvmtiFrameInfo) == sizeof(Frame) && alignof(jvmtiFrameInfo) == alignof(Frame));
+
+// Both walkers write 16-byte frames, so they use the caller's buffer and each frame is rewritten
+// in place.
+Frame JavaFrame(jmethodID method, int32_t bci) {
+  Frame frame;
+  std::memset(&frame, 0, sizeof(frame));
+  frame.value = reinterpret_cast<uint64_t>(method);
+  frame.bci = bci < 0 ? -1 : bci;
+  frame.kind = FrameKind::kJava;
+  return frame;
+}
+
+// Left alone at the end of a thread's stack: HotSpot's guard zones and room for GetStackTrace.
+constexpr uint64_t kStackReserve = 160 * 1024;
+
+}  // namespace
+
+template <typename T>
+T JavaWalker::ThreadField(JNIEnv* env, ptrdiff_t offset) const {
+  T value;
+  std::memcpy(&value, reinterpret_cast<const char*>(env) - facts_.env_offset + offset, sizeof(T));
+  return value;
+}
+
+JavaStackStatus JavaWalker::Gate(bool caller_is_jvm, uint64_t sp, JNIEnv** env) const {
+  switch (phase_.load(std::memory_order_acquire)) {
+    case Phase::kStarting:
+      return JavaStackStatus::kBeforeVmInit;
+    case Phase::kDead:
+      return JavaStackStatus::kAfterVmDeath;
+    case Phase::kLive:
+      break;
+  }
+  void* found = nullptr;
+  if (facts_.vm->GetEnv(&found, JNI_VERSION_1_6) != JNI_OK || found == nullptr) {
+    return JavaStackStatus::kNotAJavaThread;
+  }
+  if (caller_is_jvm) return JavaStackStatus::kCallerInsideJvm;
+  *env = static_cast<JNIEnv*>(found);
+  if (facts_.env_offset < 0 || facts_.thread_state_offset < 0) {
+    return JavaStackStatus::kNoVmStructs;
+  }
+  if (ThreadField<int>(*env, facts_.thread_state_offset) != kThreadInNative) {
+    return JavaStackStatus::kNotInNative;
+  }
+  if (facts_.stack_base_offset >= 0 && facts_.stack_size_offset >= 0) {
+    const auto base = ThreadField<uint64_t>(*env, facts_.stack_base_offset);
+    const auto size = ThreadField<uint64_t>(*env, facts_.stack_size_offset);
+    if (sp >= base || sp < base - size) return JavaStackStatus::kOnSignalStack;
+  }
+  return JavaStackStatus::kComplete;
+}
+
+int JavaWalker::DepthThatFits(JNIEnv* env, uint64_t sp, int max) const {
+  if (facts_.stack_base_offset < 0 || facts_.stack_size_offset < 0) return std::min(max, 64);
+  const auto low = ThreadField<uint64_t>(env, facts_.stack_base_offset) -
+                   ThreadField<uint64_t>(env, facts_.stack_size_offset);
+  if (sp < low + kStackReserve) return 0;
+  const uint64_t fits = (sp - low - kStackReserve) / sizeof(Frame);
+  return static_cast<int>(std::min<uint64_t>(fits, static_cast<uint64_t>(max)));
+}
+
+bool JavaWalker::OnVirtualThread(JNIEnv* env) const {
+  if (!facts_.has_virtual_threads || facts_.cont_entry_offset < 0) return false;
+  return ThreadField<void*>(env, facts_.cont_entry_offset) != nullptr;
+}
+
+int JavaWalker::WalkAsync(JNIEnv* env, Frame* frames, int max) const {
+  AsyncTrace trace = {env, 0, reinterpret_cast<AsyncFrame*>(frames)};
+  facts_.async_get_call_trace(&trace, max, nullptr);
+  for (int i = 0; i < trace.count; ++i) {
+    AsyncFrame frame;
+    std::memcpy(&frame, &frames[i], sizeof(frame));
+    if (frame.method == nullptr) return -1;  // no jmethodID yet: GetStackTrace makes it
+    frames[i] = JavaFrame(frame.method, frame.bci);
+  }
+  return trace.count;
+}
+
+int JavaWalker::WalkJvmti(Frame* frames, int max) const {
+  jint count = 0;
+  const jvmtiError error = facts_.jvmti->GetStackTrace(
+      nullptr, 0, max, reinterpret_cast<jvmtiFrameInfo*>(frames), &count);
+  if (error != JVMTI_ERROR_NONE) return -1;
+  for (int i = 0; i < count; ++i) {
+    jvmtiFrameInfo frame;
+    std::memcpy(&frame, &frames[i], sizeof(frame));
+    frames[i] = JavaFrame(frame.method, static_cast<int32_t>(frame.location));
+  }
+  return count;
+}
+
+int JavaWalker::Walk(JNIEnv* env, bool may_block, Frame* frames, int max,
+                     JavaStackStatus* status) const {
+  // On JDK 21 and later AsyncGetCallTrace appends the carrier's frames to a virtual thread's.
+  const bool carrier_would_show =
+      facts_.has_virtual_threads && (facts_.cont_entry_offset < 0 || OnVirtualThread(env));
+  int count = -1;
+  if (facts_.async_get_call_trace != nullptr && !carrier_would_show) {
+    count = WalkAsync(env, frames, max);
+  }
+  if (count < 0) {
+    if (!may_block) {
+      *status = JavaStackStatus::kInsideDlopen;
+      return 0;
+    }
+    count = WalkJvmti(frames, max);
+  }
+  if (count < 0) {
+    *status = JavaStackStatus::kWalkRefused;
+    return 0;
+  }
+  *status = count == 0     ? JavaStackStatus::kNotAJavaThread
+            : count == max ? JavaStackStatus::kTruncated
+                           : JavaStackStatus::kComplete;
+  return count;
+}
+
+}  // namespace fdorigin

@@ -1,0 +1,78 @@
+// Walks the Java frames of the calling thread, where that is safe.
+//
+// Who calls it: StackRecorder in hook context. It is the one place where hook context may touch
+// JNI and JVMTI, behind a gate of four facts, each of which has bitten somebody:
+//   1. the VM is between VMInit and VMDeath (JVMTI answers WRONG_PHASE before, and after it a
+//      transition into the VM never comes back);
+//   2. GetEnv says that this is a Java thread;
+//   3. JavaThread::_thread_state is _thread_in_native (the Attach Listener calls libc while
+//      blocked, VM threads and compilers while in the VM);
+//   4. the caller is not libjvm itself, which may hold its own locks.
+// AsyncGetCallTrace comes first: it never waits for a safepoint. GetStackTrace is asked where a
+// method has no jmethodID yet, and on virtual threads.
+#ifndef FDORIGIN_AGENT_STACK_JAVA_WALKER_H_
+#define FDORIGIN_AGENT_STACK_JAVA_WALKER_H_
+
+#include <jvmti.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/hook_safe.h"
+#include "base/java_stack_status.h"
+#include "stack/frame.h"
+
+namespace fdorigin {
+
+// What the jvm folder found out about this VM. -1 for an offset that is not known.
+struct VmFacts {
+  JavaVM* vm = nullptr;
+  jvmtiEnv* jvmti = nullptr;
+  // AsyncGetCallTrace(trace, depth, ucontext), or null where the VM has none.
+  void (*async_get_call_trace)(void* trace, jint depth, void* ucontext) = nullptr;
+  ptrdiff_t env_offset = -1;           // JNIEnv* minus JavaThread*
+  ptrdiff_t thread_state_offset = -1;  // JavaThread::_thread_state
+  ptrdiff_t stack_base_offset = -1;    // _stack_base: the highest address
+  ptrdiff_t stack_size_offset = -1;    // _stack_size
+  ptrdiff_t cont_entry_offset = -1;    // _cont_entry: not null while a virtual thread is mounted
+  bool has_virtual_threads = false;    // JDK 21 and later
+};
+
+class JavaWalker {
+ public:
+  // On the thread of VMInit, before Start().
+  void SetFacts(const VmFacts& facts) { facts_ = facts; }
+  void Start() { phase_.store(Phase::kLive, std::memory_order_release); }
+  void Stop() { phase_.store(Phase::kDead, std::memory_order_release); }
+
+  // Whether a walk is allowed now; kComplete if so, else the reason. `caller_is_jvm`: the hooked
+  // call was made by libjvm. `sp`: a stack address of the caller. Sets `env` when allowed.
+  HOOK_SAFE JavaStackStatus Gate(bool caller_is_jvm, uint64_t sp, JNIEnv** env) const;
+
+  // Writes at most `max` frames, innermost first; the answer is their number. Only after Gate()
+  // said kComplete, with its `env`. `may_block`: GetStackTrace may wait for a safepoint.
+  HOOK_SAFE int Walk(JNIEnv* env, bool may_block, Frame* frames, int max,
+                     JavaStackStatus* status) const;
+
+  // Whether the carrier of `env` runs a virtual thread.
+  HOOK_SAFE bool OnVirtualThread(JNIEnv* env) const;
+
+  // How many frames of `max` the rest of the thread's stack has room for.
+  HOOK_SAFE int DepthThatFits(JNIEnv* env, uint64_t sp, int max) const;
+
+ private:
+  enum class Phase : uint8_t { kStarting, kLive, kDead };
+
+  HOOK_SAFE int WalkAsync(JNIEnv* env, Frame* frames, int max) const;
+  HOOK_SAFE int WalkJvmti(Frame* frames, int max) const;
+  template <typename T>
+  HOOK_SAFE T ThreadField(JNIEnv* env, ptrdiff_t offset) const;
+
+  VmFacts facts_;
+  std::atomic<Phase> phase_{Phase::kStarting};
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_STACK_JAVA_WALKER_H_

@@ -1,0 +1,45 @@
+// Walks the native frames of the calling thread, down to the first address outside every ELF image.
+//
+// That address is where generated code begins: an interpreter or compiled Java frame. libunwind
+// would go on from there by guessing, and silently jumps over compiled frames, so the walk ends.
+//
+// Who calls it: StackRecorder, in hook context, on any thread.
+#ifndef FDORIGIN_AGENT_STACK_NATIVE_WALKER_H_
+#define FDORIGIN_AGENT_STACK_NATIVE_WALKER_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "arch/frame_rule.h"
+#include "base/hook_safe.h"
+#include "base/image_table.h"
+#include "base/region.h"
+#include "stack/frame.h"
+
+namespace fdorigin {
+
+// Why a walk ended.
+enum class WalkEnd : uint8_t {
+  kGeneratedCode = 0,  // the next frame is outside every ELF image
+  kOutermost = 1,      // the thread's first frame, or one that cannot be unwound
+  kDepth = 2,          // as many frames as were asked for
+};
+
+class NativeWalker {
+ public:
+  bool Create(Region* region, const ImageTable* images);
+
+  // Writes at most `max` frames, innermost first, starting with the one at `registers.pc`.
+  HOOK_SAFE int Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd* end);
+
+ private:
+  HOOK_SAFE FrameRule RuleFor(uint64_t pc, bool interrupted);
+
+  const ImageTable* images_ = nullptr;
+  Region* region_ = nullptr;
+  RegionOffset cache_ = 0;
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_STACK_NATIVE_WALKER_H_

@@ -1,0 +1,53 @@
+// From the frame of a hook to the id of the whole stack: native frames above, Java frames below.
+//
+// Who calls it: interpose, in hook context, on any thread.
+#ifndef FDORIGIN_AGENT_STACK_STACK_RECORDER_H_
+#define FDORIGIN_AGENT_STACK_STACK_RECORDER_H_
+
+#include "arch/frame_rule.h"
+#include "base/hook_safe.h"
+#include "base/image_table.h"
+#include "stack/java_walker.h"
+#include "stack/native_walker.h"
+#include "stack/stack_store.h"
+
+namespace fdorigin {
+
+struct RecordedStack {
+  StackId id = StackId::kNone;
+  JavaStackStatus java_stack = JavaStackStatus::kNotAJavaThread;
+  bool virtual_thread = false;
+  bool through_jvm = false;  // a frame of libjvm is among the native ones
+};
+
+class StackRecorder {
+ public:
+  static constexpr int kMaxNativeDepth = 128;
+  static constexpr int kMaxJavaDepth = 1024;
+
+  StackRecorder(const ImageTable* images, NativeWalker* native, JavaWalker* java, StackStore* store)
+      : images_(images), native_(native), java_(java), store_(store) {}
+
+  void SetDepths(int java, int native) {
+    java_depth_ = java < kMaxJavaDepth ? java : kMaxJavaDepth;
+    native_depth_ = native < kMaxNativeDepth ? native : kMaxNativeDepth;
+  }
+
+  // `registers`: of the code that made the hooked call. `may_block` as in JavaWalker::Walk().
+  HOOK_SAFE RecordedStack Record(const WalkRegisters& registers, bool may_block);
+
+ private:
+  HOOK_SAFE void AddJava(JNIEnv* env, bool may_block, const Frame* native, int native_count,
+                         int java_depth, RecordedStack* stack);
+
+  const ImageTable* images_;
+  NativeWalker* native_;
+  JavaWalker* java_;
+  StackStore* store_;
+  int java_depth_ = 256;
+  int native_depth_ = 64;
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_STACK_STACK_RECORDER_H_
