@@ -79,6 +79,7 @@ ImageId ImageTable::Add(const Image& image) {
 }
 
 void ImageTable::Remove(ImageId id) {
+  if (id == ImageId::kNone) return;  // Add() had no room for it
   const_cast<Image*>(Get(id))->loaded = false;
   Publish();
   unloads_.fetch_add(1, std::memory_order_acq_rel);

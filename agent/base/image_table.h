@@ -52,7 +52,7 @@ class ImageTable {
 
   // Writers, one at a time (the patcher's lock). kNone when the table is full.
   ImageId Add(const Image& image);
-  void Remove(ImageId id);
+  void Remove(ImageId id);  // nothing for kNone
   int count() const { return count_; }
 
  private:

@@ -48,7 +48,7 @@ RegionOffset Region::Allocate(size_t bytes) {
   std::atomic<uint64_t>& used = header()->used;
   uint64_t at = used.load(std::memory_order_relaxed);
   do {
-    if (wanted > size_ - at) {
+    if (wanted < bytes || wanted > size_ - at) {
       refused_.fetch_add(1, std::memory_order_relaxed);
       return 0;
     }

@@ -1,0 +1,269 @@
+#include "symbolize/java_symbolizer.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <optional>
+#include <system_error>
+
+#include "symbolize/utf8.h"
+
+namespace fdorigin {
+namespace {
+
+// More than the lookup of a method and its class makes.
+constexpr jint kLocalReferences = 32;
+
+// Sets the thread's pending exception aside, which JNI calls do not allow, and throws it again.
+class PendingException {
+ public:
+  explicit PendingException(JNIEnv* jni) : jni_(jni), exception_(jni->ExceptionOccurred()) {
+    if (exception_ != nullptr) jni_->ExceptionClear();
+  }
+  ~PendingException() {
+    if (exception_ == nullptr) return;
+    jni_->Throw(exception_);
+    jni_->DeleteLocalRef(exception_);
+  }
+  PendingException(const PendingException&) = delete;
+  PendingException& operator=(const PendingException&) = delete;
+
+ private:
+  JNIEnv* jni_;
+  jthrowable exception_;
+};
+
+class LocalFrame {
+ public:
+  explicit LocalFrame(JNIEnv* jni)
+      : jni_(jni), pushed_(jni->PushLocalFrame(kLocalReferences) == JNI_OK) {
+    if (!pushed_) jni_->ExceptionClear();
+  }
+  ~LocalFrame() {
+    if (pushed_) jni_->PopLocalFrame(nullptr);
+  }
+  LocalFrame(const LocalFrame&) = delete;
+  LocalFrame& operator=(const LocalFrame&) = delete;
+
+  bool pushed() const { return pushed_; }
+
+ private:
+  JNIEnv* jni_;
+  bool pushed_;
+};
+
+// Memory that JVMTI allocated.
+template <typename T>
+class JvmtiArray {
+ public:
+  explicit JvmtiArray(jvmtiEnv* jvmti) : jvmti_(jvmti) {}
+  ~JvmtiArray() { jvmti_->Deallocate(reinterpret_cast<unsigned char*>(data_)); }
+  JvmtiArray(const JvmtiArray&) = delete;
+  JvmtiArray& operator=(const JvmtiArray&) = delete;
+
+  T** out() { return &data_; }
+  const T* data() const { return data_; }
+
+ private:
+  jvmtiEnv* jvmti_;
+  T* data_ = nullptr;
+};
+
+std::string TextOf(const JvmtiArray<char>& text) {
+  return text.data() == nullptr ? std::string() : ToUtf8(text.data());
+}
+
+// What `object`'s method without arguments answers. Null where that is null, the object is null,
+// the method does not exist or it throws.
+jobject Ask(JNIEnv* jni, jobject object, const char* method, const char* signature) {
+  if (object == nullptr) return nullptr;
+  const jmethodID id = jni->GetMethodID(jni->GetObjectClass(object), method, signature);
+  const jobject answer = id == nullptr ? nullptr : jni->CallObjectMethod(object, id);
+  if (jni->ExceptionCheck()) {
+    jni->ExceptionClear();
+    return nullptr;
+  }
+  return answer;
+}
+
+std::string AskText(JNIEnv* jni, jobject object, const char* method) {
+  const auto text = static_cast<jstring>(Ask(jni, object, method, "()Ljava/lang/String;"));
+  if (text == nullptr) return {};
+  const char* characters = jni->GetStringUTFChars(text, nullptr);
+  if (characters == nullptr) {
+    jni->ExceptionClear();
+    return {};
+  }
+  std::string utf8 = ToUtf8(characters);
+  jni->ReleaseStringUTFChars(text, characters);
+  return utf8;
+}
+
+bool IsOfJdk(std::string_view module) {
+  return module.starts_with("java.") || module.starts_with("jdk.");
+}
+
+// %XX is the byte XX; a percent sign that is not followed so is itself.
+std::string PercentDecode(std::string_view text) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned value = 0;
+    if (text[i] == '%' && text.size() - i > 2) {
+      const char* digits = text.data() + i + 1;
+      const auto [end, status] = std::from_chars(digits, digits + 2, value, 16);
+      if (status == std::errc() && end == digits + 2) {
+        decoded += static_cast<char>(value);
+        i += 2;
+        continue;
+      }
+    }
+    decoded += text[i];
+  }
+  return decoded;
+}
+
+}  // namespace
+
+std::string ClassNameOf(std::string_view signature) {
+  if (signature.size() > 2 && signature.front() == 'L' && signature.back() == ';') {
+    signature = signature.substr(1, signature.size() - 2);
+  }
+  std::string name = ToUtf8(signature);
+  for (size_t i = 0; i < name.size(); ++i) {
+    const bool before_digit = i + 1 < name.size() && name[i + 1] >= '0' && name[i + 1] <= '9';
+    if (name[i] == '.') {
+      name[i] = '/';
+    } else if (name[i] == '/' && !before_digit) {
+      // No name begins with a digit: that is the suffix of a hidden class, which the JVMs before
+      // 15 put behind a slash.
+      name[i] = '.';
+    }
+  }
+  return name;
+}
+
+std::string PathOfCodeSource(std::string_view url) {
+  constexpr std::string_view kFile = "file:";
+  constexpr std::string_view kJar = "jar:file:";
+  constexpr std::string_view kInside = "!/";
+  if (url.starts_with("jrt:")) return {};
+  std::string_view path;
+  if (url.starts_with(kFile)) {
+    path = url.substr(kFile.size());
+  } else if (url.starts_with(kJar)) {
+    path = url.substr(kJar.size());
+    if (path.ends_with(kInside)) path.remove_suffix(kInside.size());
+  } else {
+    return std::string(url);
+  }
+  if (path.starts_with("//")) {
+    if (!path.starts_with("///")) return std::string(url);  // a file of another host
+    path.remove_prefix(2);
+  }
+  return ToUtf8(PercentDecode(path));
+}
+
+JavaSymbolizer::JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni) : jvmti_(jvmti), jni_(jni) {}
+
+JavaSymbolizer::~JavaSymbolizer() {
+  for (const auto& [hash, known] : classes_) jni_->DeleteGlobalRef(known.klass);
+}
+
+JavaSymbolizer::Class JavaSymbolizer::ReadClass(jclass klass) {
+  Class read;
+  JvmtiArray<char> signature(jvmti_);
+  if (jvmti_->GetClassSignature(klass, signature.out(), nullptr) == JVMTI_ERROR_NONE) {
+    read.name = ClassNameOf(signature.data());
+  }
+  JvmtiArray<char> file(jvmti_);
+  if (jvmti_->GetSourceFileName(klass, file.out()) == JVMTI_ERROR_NONE) read.file = TextOf(file);
+
+  const jobject module = Ask(jni_, klass, "getModule", "()Ljava/lang/Module;");
+  if (IsOfJdk(AskText(jni_, module, "getName"))) {
+    read.owner = FrameOwner::kJdk;
+    return read;
+  }
+  const jobject domain =
+      Ask(jni_, klass, "getProtectionDomain", "()Ljava/security/ProtectionDomain;");
+  const jobject source = Ask(jni_, domain, "getCodeSource", "()Ljava/security/CodeSource;");
+  const jobject location = Ask(jni_, source, "getLocation", "()Ljava/net/URL;");
+  read.jar = PathOfCodeSource(AskText(jni_, location, "toExternalForm"));
+  return read;
+}
+
+const JavaSymbolizer::Class* JavaSymbolizer::ClassOf(jclass klass) {
+  jint hash = 0;
+  if (jvmti_->GetObjectHashCode(klass, &hash) != JVMTI_ERROR_NONE) return nullptr;
+  const auto [begin, end] = classes_.equal_range(hash);
+  const auto known = std::find_if(begin, end, [this, klass](const auto& entry) {
+    return jni_->IsSameObject(entry.second.klass, klass);
+  });
+  if (known != end) return &known->second;
+
+  Class read = ReadClass(klass);
+  read.klass = jni_->NewGlobalRef(klass);
+  if (read.klass == nullptr) return nullptr;
+  return &classes_.emplace(hash, std::move(read))->second;
+}
+
+JavaSymbolizer::Method JavaSymbolizer::ReadMethod(jmethodID id) {
+  Method read;
+  const PendingException pending(jni_);
+  const LocalFrame frame(jni_);
+  if (!frame.pushed()) return read;
+
+  // The class first: the reference keeps the method from being unloaded.
+  jclass klass = nullptr;
+  if (jvmti_->GetMethodDeclaringClass(id, &klass) != JVMTI_ERROR_NONE) return read;
+  JvmtiArray<char> name(jvmti_);
+  JvmtiArray<char> signature(jvmti_);
+  if (jvmti_->GetMethodName(id, name.out(), signature.out(), nullptr) != JVMTI_ERROR_NONE) {
+    return read;
+  }
+  read.declaring = ClassOf(klass);
+  read.name = TextOf(name);
+  read.signature = TextOf(signature);
+  jboolean native = JNI_FALSE;
+  read.native = jvmti_->IsMethodNative(id, &native) == JVMTI_ERROR_NONE && native;
+
+  jint count = 0;
+  JvmtiArray<jvmtiLineNumberEntry> lines(jvmti_);
+  if (jvmti_->GetLineNumberTable(id, &count, lines.out()) == JVMTI_ERROR_NONE) {
+    for (jint i = 0; i < count; ++i) {
+      read.lines.emplace_back(lines.data()[i].start_location, lines.data()[i].line_number);
+    }
+  }
+  return read;
+}
+
+SymbolizedFrame JavaSymbolizer::Symbolize(const Frame& frame) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): a stored frame has no pointers
+  const auto id = reinterpret_cast<jmethodID>(frame.value);
+  auto known = methods_.find(id);
+  if (known == methods_.end()) known = methods_.emplace(id, ReadMethod(id)).first;
+  const Method& method = known->second;
+
+  SymbolizedFrame named;
+  named.kind = FrameKind::kJava;
+  if (method.declaring == nullptr) return named;
+  named.owner = method.declaring->owner;
+  named.class_name = method.declaring->name;
+  named.file = method.declaring->file;
+  named.jar = method.declaring->jar;
+  named.method = method.name;
+  named.signature = method.signature;
+  named.native_method = method.native;
+
+  // The entry that begins last at or before the bci, as in the JVM's own stack traces: the table
+  // need not be in order, and of two that begin at the bci itself the JVM takes the first.
+  std::optional<jlocation> start;
+  for (const auto& [from, line] : method.lines) {
+    if (from > frame.bci || (start && from < *start)) continue;
+    start = from;
+    named.line = line;
+    if (from == frame.bci) break;
+  }
+  return named;
+}
+
+}  // namespace fdorigin

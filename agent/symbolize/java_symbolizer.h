@@ -1,0 +1,74 @@
+// Names for Java methods, through JVMTI and JNI.
+//
+// Who calls it: the dump, on a thread attached to the VM, in the live phase, outside hook context
+// and outside a VM operation. It may run Java code (Class.getProtectionDomain), clears every
+// exception that this raises, and keeps no local reference.
+#ifndef FDORIGIN_AGENT_SYMBOLIZE_JAVA_SYMBOLIZER_H_
+#define FDORIGIN_AGENT_SYMBOLIZE_JAVA_SYMBOLIZER_H_
+
+#include <jvmti.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "symbolize/symbolized_frame.h"
+
+namespace fdorigin {
+
+class JavaSymbolizer {
+ public:
+  // Both stay valid for the object's life: one dump, on one thread. File and line need the
+  // capabilities can_get_source_file_name and can_get_line_numbers; without one its field is empty.
+  JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni);
+  ~JavaSymbolizer();
+  JavaSymbolizer(const JavaSymbolizer&) = delete;
+  JavaSymbolizer& operator=(const JavaSymbolizer&) = delete;
+
+  // `frame.kind` is kJava. A method whose class is gone (JVMTI_ERROR_INVALID_METHODID) has empty
+  // names. A class is the JDK's where its module is named and is one of the run-time image's
+  // (java.*, jdk.*), and the application's otherwise. An exception that is pending when this is
+  // called is pending again when it returns.
+  SymbolizedFrame Symbolize(const Frame& frame);
+
+ private:
+  struct Class {
+    jobject klass = nullptr;  // global reference
+    std::string name;
+    std::string file;
+    std::string jar;
+    FrameOwner owner = FrameOwner::kApplication;
+  };
+  struct Method {
+    const Class* declaring = nullptr;  // in classes_; null where the method is gone
+    std::string name;
+    std::string signature;
+    bool native = false;
+    std::vector<std::pair<jlocation, int>> lines;  // from which bci on, in the class file's order
+  };
+
+  Method ReadMethod(jmethodID id);
+  const Class* ClassOf(jclass klass);
+  Class ReadClass(jclass klass);
+
+  jvmtiEnv* jvmti_;
+  JNIEnv* jni_;
+  std::map<jmethodID, Method> methods_;
+  std::multimap<jint, Class> classes_;  // by identity hash
+};
+
+// The name that Class.getName() gives to the class or interface of this JVMTI signature:
+// "Lsun/nio/ch/Net;" is "sun.nio.ch.Net". The signature of a hidden class has its suffix behind a
+// dot ("Lapp/Main$$Lambda.0x0000000800c03000;"), its name has it behind a slash, and so have stack
+// traces.
+std::string ClassNameOf(std::string_view signature);
+
+// Where a class came from, for people: the path of a file: URL or, with "!/", of a jar: URL into
+// one; nothing for the JDK's run-time image (jrt:); every other URL as it is.
+std::string PathOfCodeSource(std::string_view url);
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_SYMBOLIZE_JAVA_SYMBOLIZER_H_

@@ -1,0 +1,94 @@
+#include "symbolize/native_symbolizer.h"
+
+#include <cxxabi.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "symbolize/elf_symbols.h"
+#include "symbolize/hex.h"
+#include "symbolize/utf8.h"
+
+namespace fdorigin {
+namespace {
+
+// The demangler recurses, and a longer name serves no reader.
+constexpr size_t kMaxMangledBytes = 4096;
+
+FrameOwner OwnerOf(ImageRole role) {
+  switch (role) {
+    case ImageRole::kSelf:
+      return FrameOwner::kAgent;
+    case ImageRole::kLibc:
+      return FrameOwner::kLibc;
+    case ImageRole::kJvm:
+      return FrameOwner::kJvm;
+    case ImageRole::kJdk:
+      return FrameOwner::kJdk;
+    case ImageRole::kOther:
+      break;
+  }
+  return FrameOwner::kApplication;
+}
+
+std::string_view BuildIdOf(const Image& image) {
+  return {reinterpret_cast<const char*>(image.build_id),
+          std::min<size_t>(image.build_id_size, sizeof(image.build_id))};
+}
+
+// C++ names only; others, and what is none, as they are.
+std::string Demangle(std::string_view symbol) {
+  const std::string mangled(symbol);
+  if (mangled.starts_with("_Z") && mangled.size() <= kMaxMangledBytes) {
+    int status = 0;
+    char* text = abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status);
+    if (text != nullptr) {
+      std::string demangled = ToUtf8(text);
+      std::free(text);
+      return demangled;
+    }
+  }
+  return ToUtf8(mangled);
+}
+
+}  // namespace
+
+NativeSymbolizer::NativeSymbolizer(const ImageTable* images, const StringStore* strings)
+    : images_(images), strings_(strings) {}
+
+NativeSymbolizer::~NativeSymbolizer() = default;
+
+const ElfSymbols* NativeSymbolizer::SymbolsOf(ImageId id, const Image& image) {
+  const auto [entry, is_new] = symbols_.try_emplace(id);
+  if (is_new) {
+    const std::string path(strings_->Get(image.path));
+    // What has no path ("linux-vdso.so.1", "[vdso]") has no file.
+    if (path.find('/') != std::string::npos) {
+      entry->second = ElfSymbols::Read(path, BuildIdOf(image));
+    }
+  }
+  return entry->second.get();
+}
+
+SymbolizedFrame NativeSymbolizer::Symbolize(const Frame& frame) {
+  SymbolizedFrame named;
+  named.kind = FrameKind::kNative;
+  named.offset = frame.value;
+  const Image* image = images_->Get(frame.image);
+  if (image == nullptr) {
+    named.owner = FrameOwner::kJvm;
+    return named;
+  }
+  named.owner = OwnerOf(image->role);
+  named.module = ToUtf8(strings_->Get(image->path));
+  named.build_id = ToHex(BuildIdOf(*image));
+  if (const ElfSymbols* symbols = SymbolsOf(frame.image, *image); symbols != nullptr) {
+    named.symbol = Demangle(symbols->Find(frame.value - 1));
+  }
+  return named;
+}
+
+}  // namespace fdorigin

@@ -1,0 +1,42 @@
+// Names for addresses inside ELF images.
+//
+// Who calls it: the dump, on one thread at a time, outside hook context; it allocates, opens files
+// and closes them again before it returns.
+#ifndef FDORIGIN_AGENT_SYMBOLIZE_NATIVE_SYMBOLIZER_H_
+#define FDORIGIN_AGENT_SYMBOLIZE_NATIVE_SYMBOLIZER_H_
+
+#include <map>
+#include <memory>
+
+#include "base/image_table.h"
+#include "base/string_store.h"
+#include "symbolize/symbolized_frame.h"
+
+namespace fdorigin {
+
+class ElfSymbols;  // the functions of one file
+
+class NativeSymbolizer {
+ public:
+  NativeSymbolizer(const ImageTable* images, const StringStore* strings);
+  ~NativeSymbolizer();
+
+  // `frame.kind` is kNative. Symbols come from .symtab, else the debug file that carries the same
+  // build-id, else .dynsym. The looked-up address is frame.value - 1: a return address may be the
+  // first byte of the next function. Module, offset and build-id are there without the file too;
+  // the symbol is not, where the file is gone or has another build-id than the image in memory.
+  // An address outside every image is in code that the JVM generated.
+  SymbolizedFrame Symbolize(const Frame& frame);
+
+ private:
+  const ElfSymbols* SymbolsOf(ImageId id, const Image& image);
+
+  const ImageTable* images_;
+  const StringStore* strings_;
+  // Null for an image without symbols.
+  std::map<ImageId, std::unique_ptr<ElfSymbols>> symbols_;
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_SYMBOLIZE_NATIVE_SYMBOLIZER_H_
