@@ -217,7 +217,9 @@ FdTable::Replacement FdTable::BeginReplace(int fd) {
   taken.history_cell = slot->history;
   taken.history_count = slot->history_count;
   taken.identity = slot->identity;
-  taken.inherited = slot->flags.load(std::memory_order_relaxed) & kInherited;
+  const uint8_t flags = slot->flags.load(std::memory_order_relaxed);
+  taken.inherited = flags & kInherited;
+  taken.lost = flags & kLost;
   taken.valid = true;
   slot->origin = 0;
   slot->history = 0;
@@ -255,7 +257,10 @@ void FdTable::CancelReplace(int fd, const Replacement& taken) {
       slot->history = taken.history_cell;
       slot->history_count = static_cast<uint16_t>(taken.history_count);
       slot->identity = taken.identity;
-      slot->flags.store(taken.inherited ? kInherited : 0, std::memory_order_relaxed);
+      // Added to what is there: an event may have been lost since.
+      slot->flags.fetch_or(
+          static_cast<uint8_t>((taken.inherited ? kInherited : 0) | (taken.lost ? kLost : 0)),
+          std::memory_order_relaxed);
       restored = true;
     }
     Unlock(slot);

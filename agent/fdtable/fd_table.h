@@ -72,6 +72,7 @@ class FdTable {
     uint32_t history_count = 0;
     FdIdentity identity;
     bool inherited = false;
+    bool lost = false;
     bool valid = false;
   };
   HOOK_SAFE Replacement BeginReplace(int fd);

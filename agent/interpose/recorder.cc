@@ -90,6 +90,7 @@ HOOK_SAFE CallRecord MakeRecord(CallId call, const void* frame, const CallArgume
     record.java_stack = stack.java_stack;
     if (stack.virtual_thread) {
       record.thread_kind = ThreadKind::kVirtual;
+      record.thread_name = strings->Intern(stack.virtual_name);
     } else if (thread_state.kind == ThreadKind::kNative && stack.through_jvm) {
       record.thread_kind = ThreadKind::kVm;
     }

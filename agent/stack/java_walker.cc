@@ -88,6 +88,18 @@ bool JavaWalker::OnVirtualThread(JNIEnv* env) const {
   return ThreadField<void*>(env, facts_.cont_entry_offset) != nullptr;
 }
 
+void JavaWalker::VirtualThreadName(JNIEnv* env, char* name, size_t size) const {
+  name[0] = '\0';
+  jvmtiThreadInfo info = {};
+  if (facts_.jvmti->GetThreadInfo(nullptr, &info) != JVMTI_ERROR_NONE) return;
+  const size_t length = std::min(std::strlen(info.name), size - 1);
+  std::memcpy(name, info.name, length);
+  name[length] = '\0';
+  facts_.jvmti->Deallocate(reinterpret_cast<unsigned char*>(info.name));
+  env->DeleteLocalRef(info.thread_group);
+  env->DeleteLocalRef(info.context_class_loader);
+}
+
 int JavaWalker::WalkAsync(JNIEnv* env, Frame* frames, int max) const {
   AsyncTrace trace = {env, 0, reinterpret_cast<AsyncFrame*>(frames)};
   facts_.async_get_call_trace(&trace, max, nullptr);

@@ -58,6 +58,10 @@ class JavaWalker {
   // Whether the carrier of `env` runs a virtual thread.
   HOOK_SAFE bool OnVirtualThread(JNIEnv* env) const;
 
+  // Copies the name of the virtual thread that is mounted, cut at `size` - 1 bytes; "" where it has
+  // none. Only after Gate() said kComplete, outside the loader's lock: it may wait for a safepoint.
+  HOOK_SAFE void VirtualThreadName(JNIEnv* env, char* name, size_t size) const;
+
   // How many frames of `max` the rest of the thread's stack has room for.
   HOOK_SAFE int DepthThatFits(JNIEnv* env, uint64_t sp, int max) const;
 

@@ -43,6 +43,9 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   const int java_count =
       java_->Walk(env, may_block, frames + native_count, java_depth, &stack->java_stack);
   stack->id = store_->Intern(frames, native_count + java_count);
+  if (stack->virtual_thread && may_block) {
+    java_->VirtualThreadName(env, stack->virtual_name, sizeof(stack->virtual_name));
+  }
 }
 
 }  // namespace fdorigin

@@ -17,6 +17,7 @@ struct RecordedStack {
   StackId id = StackId::kNone;
   JavaStackStatus java_stack = JavaStackStatus::kNotAJavaThread;
   bool virtual_thread = false;
+  char virtual_name[64] = "";  // of the virtual thread; the carrier's name is not its name
   bool through_jvm = false;  // a frame of libjvm is among the native ones
 };
 

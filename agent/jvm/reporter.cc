@@ -1,0 +1,62 @@
+#include "jvm/reporter.h"
+
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "base/raw_output.h"
+#include "interpose/patcher.h"
+#include "jvm/throwables.h"
+#include "report/produce.h"
+#include "symbolize/java_symbolizer.h"
+#include "symbolize/native_symbolizer.h"
+
+namespace fdorigin {
+
+void Reporter::ReadJvmInfo(JNIEnv* jni) {
+  jvm_.name = SystemProperty(jni, "java.vm.name");
+  jvm_.version = SystemProperty(jni, "java.vm.version");
+  jvm_.vendor = SystemProperty(jni, "java.vm.vendor");
+}
+
+void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
+  const std::lock_guard lock(mutex_);
+  try {
+    NativeSymbolizer native(&recordings_->images, &recordings_->strings);
+    JavaSymbolizer java(jvmti_, jni);
+    ReportInput input;
+    input.snapshot = &snapshot;
+    input.table = &recordings_->table;
+    input.trigger = std::move(trigger);
+    const Patcher::Totals totals = Patcher::GetTotals();
+    input.coverage.libraries = totals.libraries;
+    input.coverage.slots = totals.slots;
+    for (const Patcher::Refusal& refusal : totals.refused) {
+      input.coverage.refused.push_back({refusal.what, refusal.reason});
+    }
+    input.coverage.dropped = recordings_->table.dropped();
+    input.coverage.memory_bytes = recordings_->region.used();
+    input.jvm = jvm_;
+    input.stack = [&](StackId id) {
+      std::vector<SymbolizedFrame> frames;
+      for (const Frame& frame : recordings_->stacks.Get(id)) {
+        frames.push_back(frame.kind == FrameKind::kJava ? java.Symbolize(frame)
+                                                        : native.Symbolize(frame));
+      }
+      return frames;
+    };
+    input.string = [this](StringId id) { return std::string(recordings_->strings.Get(id)); };
+    const absl::StatusOr<std::string> summary =
+        ProduceReport(input, ExpandReportPath(options_.report, reports_ + 1));
+    if (!summary.ok()) {
+      PrintLine(std::string(summary.status().message()));
+      return;
+    }
+    ++reports_;
+    if (options_.summary) PrintText(*summary);
+  } catch (const std::exception& error) {
+    PrintLine(std::string("no report: ") + error.what());
+  }
+}
+
+}  // namespace fdorigin
