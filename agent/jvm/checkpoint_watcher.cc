@@ -189,8 +189,8 @@ void CheckpointWatcher::AddCallbacks(jvmtiEventCallbacks* callbacks) {
     watcher->OnClassPrepare(jni, thread, type);
   };
   callbacks->Exception = [](jvmtiEnv*, JNIEnv* jni, jthread thread, jmethodID, jlocation,
-                            jobject exception, jmethodID, jlocation) {
-    watcher->OnException(jni, thread, exception);
+                            jobject exception, jmethodID catcher, jlocation) {
+    watcher->OnException(jni, thread, exception, catcher);
   };
 }
 
@@ -344,8 +344,38 @@ bool CheckpointWatcher::IsNewFailure(JNIEnv* jni, jobject exception) {
   return same;
 }
 
-void CheckpointWatcher::OnException(JNIEnv* jni, jthread thread, jobject exception) {
-  if (!IsNewFailure(jni, exception)) return;
+// A context throws a CheckpointException of its own where a resource refuses; Core.checkpointRestore1
+// catches it, goes on, and throws another one with everything. Only what leaves that method is the
+// failure of the attempt. A `finally` on its way counts as a catcher too, but throws it again.
+bool CheckpointWatcher::StaysInside(JNIEnv* jni, jmethodID catcher) {
+  if (catcher == nullptr) return false;
+  jclass type = nullptr;
+  if (jvmti_->GetMethodDeclaringClass(catcher, &type) != JVMTI_ERROR_NONE) return false;
+  char* signature = nullptr;
+  char* name = nullptr;
+  bool inside = false;
+  if (jvmti_->GetClassSignature(type, &signature, nullptr) == JVMTI_ERROR_NONE &&
+      jvmti_->GetMethodName(catcher, &name, nullptr, nullptr) == JVMTI_ERROR_NONE) {
+    const std::string_view class_signature = signature;
+    const bool is_core =
+        std::any_of(std::begin(kCoreClasses), std::end(kCoreClasses),
+                    [&](const char* core) { return class_signature == core; });
+    // In generation 3 jdk.crac is the interface to the user: what arrives there has left.
+    const bool is_internal =
+        class_signature.starts_with("Ljdk/internal/crac/") ||
+        (!mirrored_ && (class_signature.starts_with("Ljdk/crac/") ||
+                        class_signature.starts_with("Ljavax/crac/")));
+    inside = is_internal && (!is_core || std::strcmp(name, "checkpointRestore1") == 0);
+  }
+  jvmti_->Deallocate(reinterpret_cast<unsigned char*>(name));
+  jvmti_->Deallocate(reinterpret_cast<unsigned char*>(signature));
+  jni->DeleteLocalRef(type);
+  return inside;
+}
+
+void CheckpointWatcher::OnException(JNIEnv* jni, jthread thread, jobject exception,
+                                    jmethodID catcher) {
+  if (!IsNewFailure(jni, exception) || StaysInside(jni, catcher)) return;
   if (mirrored_) jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_EXCEPTION, thread);
   {
     const std::lock_guard lock(mutex_);

@@ -56,7 +56,7 @@ class CheckpointWatcher {
   // JVMTI events.
   void OnNativeMethodBind(JNIEnv* jni, jmethodID method, void* address, void** replacement);
   void OnClassPrepare(JNIEnv* jni, jthread thread, jclass type);
-  void OnException(JNIEnv* jni, jthread thread, jobject exception);
+  void OnException(JNIEnv* jni, jthread thread, jobject exception, jmethodID catcher);
   void OnAfterRestore(JNIEnv* jni);
 
  private:
@@ -74,6 +74,7 @@ class CheckpointWatcher {
   void ReportWithoutException(JNIEnv* jni, const Attempt& attempt);
   void SetWatchingExceptions(JNIEnv* jni, jvmtiEventMode mode);
   bool IsNewFailure(JNIEnv* jni, jobject exception);
+  bool StaysInside(JNIEnv* jni, jmethodID catcher);
 
   jvmtiEnv* jvmti_;
   FdTable* table_;

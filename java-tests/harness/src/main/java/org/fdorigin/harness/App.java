@@ -1,0 +1,72 @@
+package org.fdorigin.harness;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The programs that are run under test, and where each one's class path lies. */
+public enum App {
+  HTTP_SERVER("httpserver", "org.fdorigin.apps.httpserver.TicketOffice"),
+  NETTY("netty", "org.fdorigin.apps.netty.OrderDesk"),
+  FELIX("felix", "org.fdorigin.apps.felix.ParcelShelf"),
+  GLASSFISH("glassfish", "org.fdorigin.apps.glassfish.HarborMaster"),
+  EMPTY_HALL("probes", "org.fdorigin.apps.probes.EmptyHall"),
+  TURNSTILE("probes", "org.fdorigin.apps.probes.Turnstile"),
+  BAZAAR("probes", "org.fdorigin.apps.probes.Bazaar"),
+  POST_OFFICE("probes", "org.fdorigin.apps.probes.PostOffice"),
+  POST_RIDER("probes", "org.fdorigin.apps.probes.PostRider"),
+  LODGINGS("probes", "org.fdorigin.apps.probes.Lodgings"),
+  NURSERY("probes", "org.fdorigin.apps.probes.Nursery"),
+  HOARDER("probes", "org.fdorigin.apps.probes.Hoarder");
+
+  private static final String MARK = "// MARK ";
+
+  private final String module;
+  private final String mainClass;
+
+  App(String module, String mainClass) {
+    this.module = module;
+    this.mainClass = mainClass;
+  }
+
+  public String mainClass() {
+    return mainClass;
+  }
+
+  /** The main class's file name, as stack frames have it. */
+  public String file() {
+    return mainClass.substring(mainClass.lastIndexOf('.') + 1) + ".java";
+  }
+
+  String classPath() {
+    Path target = Build.apps().resolve(module).resolve("target");
+    Path jar = target.resolve("app-" + module + ".jar");
+    if (!Files.exists(jar)) {
+      throw new IllegalStateException(jar + " is missing: run mvn verify, which packages it");
+    }
+    return jar + ":" + target.resolve("lib") + "/*";
+  }
+
+  /** The line of the source at which {@code // MARK name} stands. */
+  public int line(String mark) {
+    Path source =
+        Build.apps()
+            .resolve(module)
+            .resolve("src/main/java")
+            .resolve(mainClass.replace('.', '/') + ".java");
+    try (Stream<String> lines = Files.lines(source)) {
+      List<String> all = lines.toList();
+      for (int i = 0; i < all.size(); i++) {
+        if (all.get(i).endsWith(MARK + mark)) {
+          return i + 1;
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    throw new IllegalArgumentException("no line is marked " + mark + " in " + source);
+  }
+}
