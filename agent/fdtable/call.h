@@ -57,7 +57,7 @@ struct CallRecord {
   CallId call;
   JavaStackStatus java_stack;
   ThreadKind thread_kind;
-  uint8_t address_size;  // bytes of `address` in use; kAddressCut where it was longer
+  uint8_t address_size;  // of the whole sockaddr, at most 255; it is cut where `address` is shorter
   int64_t arguments[kMaxArguments];
   uint8_t address[kMaxRecordedAddress];  // a sockaddr, cut
   uint32_t reserved;

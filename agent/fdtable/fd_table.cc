@@ -16,7 +16,8 @@ constexpr uint32_t kLocked = 1;
 constexpr uint32_t kGenerationStep = 2;
 
 constexpr uint8_t kInherited = 1;
-constexpr uint8_t kLost = 2;
+constexpr uint8_t kLost = 2;         // an open or an end could not be recorded
+constexpr uint8_t kHistoryLost = 4;  // a step in between could not
 
 // A slot is locked for a few dozen instructions, never across a call into the host. A thread that
 // is stopped in between (SIGSTOP, a debugger, preemption) makes others give up, not wait.
@@ -72,7 +73,7 @@ FdTable::Slot* FdTable::FindOrMakeSlot(int fd) {
   return FindSlot(fd);
 }
 
-bool FdTable::Lock(Slot* slot) const {
+bool FdTable::Lock(Slot* slot, uint8_t lost_otherwise) const {
   for (int tries = 0; tries < kLockTries; ++tries) {
     uint32_t state = slot->state.load(std::memory_order_relaxed);
     if (!(state & kLocked) &&
@@ -81,7 +82,7 @@ bool FdTable::Lock(Slot* slot) const {
     }
     Pause();
   }
-  slot->flags.fetch_or(kLost, std::memory_order_relaxed);
+  slot->flags.fetch_or(lost_otherwise, std::memory_order_relaxed);
   dropped_.fetch_add(1, std::memory_order_relaxed);
   return false;
 }
@@ -164,14 +165,14 @@ void FdTable::RecordOpen(int fd, const FdIdentity& identity, const CallRecord& o
     CountDropped();
     return;
   }
-  if (!Lock(slot)) return;
+  if (!Lock(slot, kLost)) return;
   Install(slot, identity, origin);
   Unlock(slot);
 }
 
 void FdTable::RecordInherited(int fd, const FdIdentity& identity) {
   Slot* slot = FindOrMakeSlot(fd);
-  if (slot == nullptr || !Lock(slot)) return;
+  if (slot == nullptr || !Lock(slot, kLost)) return;
   // A hook may have been first: what it saw is later than the list this comes from.
   if (slot->origin == 0) {
     Empty(slot);
@@ -183,14 +184,14 @@ void FdTable::RecordInherited(int fd, const FdIdentity& identity) {
 
 void FdTable::RecordHistory(int fd, const CallRecord& step) {
   Slot* slot = FindSlot(fd);
-  if (slot == nullptr || !Lock(slot)) return;
+  if (slot == nullptr || !Lock(slot, kHistoryLost)) return;
   const bool known = slot->origin != 0 || slot->flags.load(std::memory_order_relaxed) & kInherited;
   if (known) {
     uint32_t* link = &slot->history;
     for (int i = 1; i < kMaxHistory && *link != 0; ++i) link = &Cell(*link)->next;
     if (*link == 0) *link = TakeCell();
     if (*link == 0) {
-      slot->flags.fetch_or(kLost, std::memory_order_relaxed);
+      slot->flags.fetch_or(kHistoryLost, std::memory_order_relaxed);
       CountDropped();
     } else {
       // The last place is written again and again: the newest step is worth more than the middle.
@@ -204,7 +205,7 @@ void FdTable::RecordHistory(int fd, const CallRecord& step) {
 
 void FdTable::RecordClose(int fd) {
   Slot* slot = FindSlot(fd);
-  if (slot == nullptr || !Lock(slot)) return;
+  if (slot == nullptr || !Lock(slot, kLost)) return;
   Empty(slot);
   Unlock(slot);
 }
@@ -212,7 +213,7 @@ void FdTable::RecordClose(int fd) {
 FdTable::Replacement FdTable::BeginReplace(int fd) {
   Replacement taken;
   Slot* slot = FindOrMakeSlot(fd);
-  if (slot == nullptr || !Lock(slot)) return taken;
+  if (slot == nullptr || !Lock(slot, kLost)) return taken;
   taken.origin_cell = slot->origin;
   taken.history_cell = slot->history;
   taken.history_count = slot->history_count;
@@ -236,7 +237,7 @@ void FdTable::FinishReplace(int fd, const Replacement& taken, const FdIdentity& 
     return;
   }
   Slot* slot = FindSlot(fd);
-  if (Lock(slot)) {
+  if (Lock(slot, kLost)) {
     if ((slot->state.load(std::memory_order_relaxed) & ~kLocked) == taken.generation) {
       Install(slot, identity, origin);
     } else {
@@ -251,7 +252,7 @@ void FdTable::CancelReplace(int fd, const Replacement& taken) {
   if (!taken.valid) return;
   Slot* slot = FindSlot(fd);
   bool restored = false;
-  if (Lock(slot)) {
+  if (Lock(slot, kLost)) {
     if ((slot->state.load(std::memory_order_relaxed) & ~kLocked) == taken.generation) {
       slot->origin = taken.origin_cell;
       slot->history = taken.history_cell;
@@ -275,7 +276,7 @@ std::optional<FdEntry> FdTable::Copy(int fd) const {
   CallRecord steps[kMaxHistory];
   int kept = 0;
   FdEntry entry;
-  if (!Lock(slot)) return std::nullopt;
+  if (!Lock(slot, 0)) return std::nullopt;
   const uint8_t flags = slot->flags.load(std::memory_order_relaxed);
   const bool has_origin = slot->origin != 0;
   if (has_origin) entry.origin = *Cell(slot->origin);
@@ -289,6 +290,7 @@ std::optional<FdEntry> FdTable::Copy(int fd) const {
   Unlock(slot);
   entry.inherited = flags & kInherited;
   entry.lost = flags & kLost;
+  entry.history_cut |= (flags & kHistoryLost) != 0;
   if (!has_origin && !entry.inherited && !entry.lost) return std::nullopt;
   entry.fd = fd;
   entry.history.assign(steps, steps + kept);

@@ -36,9 +36,9 @@ struct FdEntry {
   FdIdentity identity;
   CallRecord origin = {};
   std::vector<CallRecord> history;  // oldest first
-  bool history_cut = false;         // there were more steps than are kept
+  bool history_cut = false;         // there were more steps than are kept, or one was lost
   bool inherited = false;           // open when the agent came; `origin` is empty
-  bool lost = false;                // an event of this number could not be recorded
+  bool lost = false;                // an open or an end of this number could not be recorded
 };
 
 class FdTable {
@@ -93,7 +93,8 @@ class FdTable {
 
   HOOK_SAFE Slot* FindSlot(int fd) const;
   HOOK_SAFE Slot* FindOrMakeSlot(int fd);
-  HOOK_SAFE bool Lock(Slot* slot) const;
+  // Where the slot stays locked, sets the flag that says what was lost.
+  HOOK_SAFE bool Lock(Slot* slot, uint8_t lost_otherwise) const;
   HOOK_SAFE void Unlock(Slot* slot) const;
   HOOK_SAFE uint32_t TakeCell();
   HOOK_SAFE void GiveBackCell(uint32_t cell);

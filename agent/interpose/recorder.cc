@@ -70,10 +70,9 @@ HOOK_SAFE CallRecord MakeRecord(CallId call, const void* frame, const CallArgume
   record.from_fd = arguments.from_fd;
   std::memcpy(record.arguments, arguments.values, sizeof(record.arguments));
   if (arguments.address != nullptr && arguments.address_size > 0) {
-    const size_t size =
-        std::min(static_cast<size_t>(arguments.address_size), sizeof(record.address));
-    std::memcpy(record.address, arguments.address, size);
-    record.address_size = static_cast<uint8_t>(size);
+    const size_t size = arguments.address_size;
+    std::memcpy(record.address, arguments.address, std::min(size, sizeof(record.address)));
+    record.address_size = static_cast<uint8_t>(std::min(size, size_t{UINT8_MAX}));
   }
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);

@@ -46,14 +46,14 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
       return frames;
     };
     input.string = [this](StringId id) { return std::string(recordings_->strings.Get(id)); };
-    const absl::StatusOr<std::string> summary =
+    const ProducedReport produced =
         ProduceReport(input, ExpandReportPath(options_.report, reports_ + 1));
-    if (!summary.ok()) {
-      PrintLine(std::string(summary.status().message()));
-      return;
+    if (options_.summary) PrintText(produced.summary);
+    if (produced.status.ok()) {
+      ++reports_;
+    } else {
+      PrintLine(std::string(produced.status.message()));
     }
-    ++reports_;
-    if (options_.summary) PrintText(*summary);
   } catch (const std::exception& error) {
     PrintLine(std::string("no report: ") + error.what());
   }

@@ -1,0 +1,63 @@
+#include "report/host.h"
+
+#include <limits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <string_view>
+
+#include "report/text.h"
+
+namespace fdorigin {
+namespace {
+
+constexpr int64_t kNsPerSecond = 1'000'000'000;
+
+int64_t NowNs(clockid_t clock) {
+  timespec now = {};
+  clock_gettime(clock, &now);
+  return now.tv_sec * kNsPerSecond + now.tv_nsec;
+}
+
+}  // namespace
+
+std::string HostName() {
+  char name[HOST_NAME_MAX + 1] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
+}
+
+std::vector<std::string> CommandLine() {
+  const std::string content = ReadSmallFile("/proc/self/cmdline");
+  std::vector<std::string> words;
+  std::string_view rest = content;
+  while (!rest.empty()) {
+    const size_t end = rest.find('\0');
+    words.emplace_back(rest.substr(0, end));
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  return words;
+}
+
+std::optional<int64_t> ProcessStartNs() {
+  constexpr int kStartTime = 22;  // the field's number in proc(5), where "state" is 3
+  const std::string content = ReadSmallFile("/proc/self/stat");
+  // The second field, the command's name in parentheses, may hold spaces and parentheses itself.
+  const size_t name_end = content.rfind(") ");
+  if (name_end == std::string::npos) return std::nullopt;
+  std::string_view rest = std::string_view(content).substr(name_end + 2);
+  for (int field = 3; field < kStartTime; ++field) {
+    const size_t space = rest.find(' ');
+    if (space == std::string_view::npos) return std::nullopt;
+    rest.remove_prefix(space + 1);
+  }
+  uint64_t ticks = 0;
+  const long per_second = sysconf(_SC_CLK_TCK);
+  if (!ParseNumber(rest.substr(0, rest.find(' ')), &ticks) || per_second <= 0) return std::nullopt;
+  // Ticks since boot, suspended time included. What /proc/stat calls btime is this same difference,
+  // cut to whole seconds.
+  const int64_t boot_ns = NowNs(CLOCK_REALTIME) - NowNs(CLOCK_BOOTTIME);
+  return boot_ns + static_cast<int64_t>(ticks) * (kNsPerSecond / per_second);
+}
+
+}  // namespace fdorigin

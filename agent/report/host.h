@@ -1,0 +1,26 @@
+// Who this process is: what the report says of it beside its descriptors. Asked anew for each
+// report, since a restored process may have another pid and another host.
+//
+// Who calls it: BuildReport() and ExpandReportPath(). Cold.
+#ifndef FDORIGIN_AGENT_REPORT_HOST_H_
+#define FDORIGIN_AGENT_REPORT_HOST_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fdorigin {
+
+// The node name; "" where it cannot be had.
+std::string HostName();
+
+// The words of /proc/self/cmdline.
+std::vector<std::string> CommandLine();
+
+// When the process started, in nanoseconds since 1970, to about 10 ms.
+std::optional<int64_t> ProcessStartNs();
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_REPORT_HOST_H_

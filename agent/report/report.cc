@@ -1,0 +1,391 @@
+#include "report/report.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <exception>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "fdorigin_version.h"
+#include "nlohmann/json.hpp"
+#include "report/advice.h"
+#include "report/arguments.h"
+#include "report/culprit.h"
+#include "report/host.h"
+#include "report/join.h"
+#include "report/text.h"
+
+namespace fdorigin {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kSchemaVersion = "1.0";
+
+// The stacks that the report refers to, each symbolized once, in the order of their first use.
+class Stacks {
+ public:
+  explicit Stacks(const ReportInput& input) : input_(input) {}
+
+  const std::vector<SymbolizedFrame>& Frames(StackId id) {
+    const auto [at, added] = frames_.try_emplace(id);
+    if (added && input_.stack && id != StackId::kNone) at->second = input_.stack(id);
+    return at->second;
+  }
+
+  // The id as the report writes it, counted from 1 in the order of first use, and the promise that
+  // the stack will be in `stacks`.
+  size_t Refer(StackId id) {
+    const auto [at, added] = referred_.try_emplace(id, order_.size() + 1);
+    if (added) order_.push_back(id);
+    return at->second;
+  }
+
+  json ToJson();
+
+ private:
+  const ReportInput& input_;
+  std::map<StackId, std::vector<SymbolizedFrame>> frames_;
+  std::map<StackId, size_t> referred_;
+  std::vector<StackId> order_;
+};
+
+void SetUnlessEmpty(json* object, const char* key, const std::string& value) {
+  if (!value.empty()) (*object)[key] = EscapeToUtf8(value);
+}
+
+json FrameToJson(const SymbolizedFrame& frame) {
+  json object;
+  if (frame.kind == FrameKind::kJava) {
+    object["kind"] = "java";
+    object["class"] = EscapeToUtf8(frame.class_name);
+    object["method"] = EscapeToUtf8(frame.method);
+    object["signature"] = EscapeToUtf8(frame.signature);
+    SetUnlessEmpty(&object, "file", frame.file);
+    if (frame.line) object["line"] = *frame.line;
+    if (frame.native_method) object["native"] = true;
+    SetUnlessEmpty(&object, "jar", frame.jar);
+    return object;
+  }
+  object["kind"] = "native";
+  SetUnlessEmpty(&object, "symbol", frame.symbol);
+  object["module"] = EscapeToUtf8(frame.module);
+  object["offset"] = frame.offset;
+  SetUnlessEmpty(&object, "buildId", frame.build_id);
+  return object;
+}
+
+json Stacks::ToJson() {
+  json stacks = json::array();
+  for (const StackId id : order_) {
+    json frames = json::array();
+    for (const SymbolizedFrame& frame : Frames(id)) frames.push_back(FrameToJson(frame));
+    stacks.push_back({{"id", Refer(id)}, {"frames", std::move(frames)}});
+  }
+  return stacks;
+}
+
+// "complete", "none", or the reason why there are no Java frames, or not all.
+const char* JavaStackText(JavaStackStatus status) {
+  switch (status) {
+    case JavaStackStatus::kComplete:
+      return "complete";
+    case JavaStackStatus::kTruncated:
+      return "truncated";
+    case JavaStackStatus::kNotAJavaThread:
+      return "none";
+    case JavaStackStatus::kBeforeVmInit:
+      return "the JVM was still starting";
+    case JavaStackStatus::kAfterVmDeath:
+      return "the JVM was already shutting down";
+    case JavaStackStatus::kNotInNative:
+      return "the thread was not in native code, where alone its Java frames can be walked";
+    case JavaStackStatus::kCallerInsideJvm:
+      return "the JVM itself made the call and may have held its own locks";
+    case JavaStackStatus::kNoVmStructs:
+      return "the state of the thread could not be read from this JVM";
+    case JavaStackStatus::kWalkRefused:
+      return "the JVM refused to walk the stack";
+    case JavaStackStatus::kOnSignalStack:
+      return "the call was made in a signal handler";
+    case JavaStackStatus::kInsideDlopen:
+      return "the call was made while a library was being loaded";
+    case JavaStackStatus::kNotAsked:
+      return "stacks are not recorded for this kind of descriptor";
+  }
+  return "unknown";
+}
+
+json ThreadToJson(const ReportInput& input, const CallRecord& record) {
+  const char* kind = "native";
+  if (record.thread_kind == ThreadKind::kJava || record.thread_kind == ThreadKind::kVirtual) {
+    kind = "java";
+  } else if (record.thread_kind == ThreadKind::kVm) {
+    kind = "vm";
+  }
+  std::string name;
+  if (input.string && record.thread_name != StringId::kNone)
+    name = input.string(record.thread_name);
+  return {{"name", EscapeToUtf8(name)},
+          {"tid", record.tid},
+          {"kind", kind},
+          {"virtual", record.thread_kind == ThreadKind::kVirtual}};
+}
+
+json CallToJson(const ReportInput& input, const CallRecord& record, Stacks* stacks) {
+  json object;
+  if (record.call == CallId::kNone) {
+    object["call"] = "unknown";
+    object["arguments"] = json::object();
+  } else {
+    const CallInfo& call = input.table->call(record.call);
+    object["call"] = call.name;
+    object["arguments"] = RenderArguments(call, record);
+  }
+  object["at"] = FormatTime(record.at_ns);
+  object["thread"] = ThreadToJson(input, record);
+  if (record.stack != StackId::kNone) object["stack"] = stacks->Refer(record.stack);
+  object["javaStack"] = JavaStackText(record.java_stack);
+  if (record.from_fd >= 0) object["from"] = {{"fd", record.from_fd}};
+  return object;
+}
+
+json SocketToJson(const SocketDetails& socket) {
+  json object;
+  SetUnlessEmpty(&object, "family", socket.family);
+  SetUnlessEmpty(&object, "type", socket.type);
+  SetUnlessEmpty(&object, "protocol", socket.protocol);
+  SetUnlessEmpty(&object, "state", socket.state);
+  object["local"] = EscapeToUtf8(socket.local);
+  object["remote"] = EscapeToUtf8(socket.remote);
+  if (socket.peer) {
+    json peer = json::object();
+    if (socket.peer->pid != 0) peer["pid"] = socket.peer->pid;
+    SetUnlessEmpty(&peer, "process", socket.peer->process);
+    if (socket.peer->fd >= 0) peer["fd"] = socket.peer->fd;
+    if (socket.peer->inode != 0) peer["inode"] = socket.peer->inode;
+    object["peer"] = std::move(peer);
+  }
+  return object;
+}
+
+// The kind of descriptor that a call makes, for those that share one inode among all of them and
+// so cannot be told apart by identity. "" for every other call.
+std::string_view KindMadeBy(std::string_view call) {
+  if (call.starts_with("epoll_create")) return "epoll";
+  if (call == "eventfd") return "eventfd";
+  if (call == "timerfd_create") return "timerfd";
+  if (call == "signalfd") return "signalfd";
+  if (call.starts_with("inotify_init")) return "inotify";
+  if (call == "pidfd_open") return "pidfd";
+  return "";
+}
+
+struct Attribution {
+  const char* word = "untraced";
+  std::string reason;  // for "untraced"
+};
+
+Attribution Attribute(const ReportInput& input, const OpenDescriptor& descriptor) {
+  const auto untraced = [](std::string reason) {
+    return Attribution{"untraced", std::move(reason)};
+  };
+  if (!descriptor.entry) {
+    const uint64_t dropped = input.coverage.dropped;
+    if (dropped == 0) return untraced("not seen by any hook");
+    return untraced("not seen by any hook, or one of the " + std::to_string(dropped) +
+                    " events that could not be recorded");
+  }
+  const FdEntry& entry = *descriptor.entry;
+  if (entry.lost) return untraced("recording was lost");
+  if (descriptor.identity == FdIdentity()) return untraced("it changed while it was looked at");
+  if (entry.identity == FdIdentity()) return untraced("its identity was not recorded");
+  if (entry.identity != descriptor.identity) return untraced("closed and reopened unseen");
+  if (entry.inherited) return {"inherited", ""};
+  if (entry.origin.call != CallId::kNone) {
+    const std::string_view made = KindMadeBy(input.table->call(entry.origin.call).name);
+    if (!made.empty() && made != descriptor.kind) return untraced("closed and reopened unseen");
+  }
+  return {"traced", ""};
+}
+
+json CulpritToJson(const Culprit& culprit, const SymbolizedFrame& frame, Stacks* stacks) {
+  json object;
+  object["stack"] = stacks->Refer(culprit.stack);
+  object["frame"] = culprit.frame;
+  if (frame.kind == FrameKind::kJava) {
+    object["class"] = EscapeToUtf8(frame.class_name);
+    object["method"] = EscapeToUtf8(frame.method);
+    SetUnlessEmpty(&object, "file", frame.file);
+    if (frame.line) object["line"] = *frame.line;
+    SetUnlessEmpty(&object, "jar", frame.jar);
+  } else {
+    SetUnlessEmpty(&object, "symbol", frame.symbol);
+    object["module"] = EscapeToUtf8(frame.module);
+    object["offset"] = frame.offset;
+  }
+  return object;
+}
+
+// Whether a failure that names no descriptor may be about this one.
+bool MayBeMeant(const JoinedFailures& joined, const OpenDescriptor& descriptor) {
+  if (joined.busy_watch && descriptor.kind == "inotify") return true;
+  if (!joined.busy_selector) return false;
+  if (descriptor.kind == "epoll" || descriptor.kind == "eventfd") return true;
+  return descriptor.socket && descriptor.socket->family != "netlink" &&
+         (!descriptor.socket->local.empty() || !descriptor.socket->remote.empty());
+}
+
+json AdviceToJson(const FdTable& table, const OpenDescriptor& descriptor,
+                  const Attribution& attribution, const JoinedFailures& joined,
+                  const std::vector<size_t>& failures, const std::optional<Culprit>& culprit,
+                  Stacks* stacks) {
+  AdviceQuery query;
+  query.descriptor = &descriptor;
+  query.attribution = attribution.word;
+  query.level =
+      failures.empty() ? FailureLevel::kSelector : joined.suppressed[failures.front()].level;
+  if (query.attribution == "traced") {
+    const CallRecord& origin = descriptor.entry->origin;
+    if (origin.call != CallId::kNone) query.call = table.call(origin.call).name;
+    query.frames = stacks->Frames(origin.stack);
+  }
+  if (culprit) query.culprit = &stacks->Frames(culprit->stack)[culprit->frame];
+  const Advice advice = Advise(query);
+  return {{"kind", advice.kind}, {"text", advice.text}};
+}
+
+json DescriptorToJson(const ReportInput& input, const OpenDescriptor& descriptor,
+                      const JoinedFailures& joined, const std::vector<size_t>& failures,
+                      Stacks* stacks) {
+  json object;
+  object["fd"] = descriptor.fd;
+  object["kind"] = descriptor.kind;
+  object["inode"] = descriptor.identity.ino;
+  object["target"] = EscapeToUtf8(descriptor.target);
+  object["flags"] = descriptor.flags;
+  if (descriptor.socket) object["socket"] = SocketToJson(*descriptor.socket);
+
+  const Attribution attribution = Attribute(input, descriptor);
+  object["attribution"] = attribution.word;
+  if (!attribution.reason.empty()) object["reason"] = attribution.reason;
+  object["blocking"] = !failures.empty();
+  if (!failures.empty()) object["failures"] = failures;
+
+  std::optional<Culprit> culprit;
+  const bool traced = attribution.word == std::string_view("traced");
+  const bool inherited = attribution.word == std::string_view("inherited");
+  if (traced) object["origin"] = CallToJson(input, descriptor.entry->origin, stacks);
+  if (traced || inherited) {
+    const FdEntry& entry = *descriptor.entry;
+    json history = json::array();
+    for (const CallRecord& step : entry.history) {
+      history.push_back(CallToJson(input, step, stacks));
+    }
+    if (traced || !history.empty()) object["history"] = std::move(history);
+    if (entry.history_cut) object["historyCut"] = true;
+    culprit = FindCulprit(
+        entry, *input.table, [&](StackId id) -> const auto& { return stacks->Frames(id); });
+  }
+  if (culprit) {
+    const SymbolizedFrame& frame = stacks->Frames(culprit->stack)[culprit->frame];
+    object["culprit"] = CulpritToJson(*culprit, frame, stacks);
+  }
+  if (!failures.empty() || MayBeMeant(joined, descriptor)) {
+    object["advice"] =
+        AdviceToJson(*input.table, descriptor, attribution, joined, failures, culprit, stacks);
+  }
+  return object;
+}
+
+json TriggerToJson(const Trigger& trigger, const JoinedFailures& joined) {
+  json object = {{"kind", trigger.kind}, {"thread", EscapeToUtf8(trigger.thread)}};
+  if (!trigger.exception) return object;
+  const CheckpointFailure& failure = *trigger.exception;
+  json suppressed = json::array();
+  for (size_t i = 0; i < failure.suppressed.size(); ++i) {
+    json one = {{"class", EscapeToUtf8(failure.suppressed[i].class_name)},
+                {"message", EscapeToUtf8(failure.suppressed[i].message)}};
+    if (joined.suppressed[i].fd) one["fd"] = *joined.suppressed[i].fd;
+    if (joined.suppressed[i].inode) one["inode"] = *joined.suppressed[i].inode;
+    suppressed.push_back(std::move(one));
+  }
+  object["exception"] = {
+      {"class", EscapeToUtf8(failure.class_name)},
+      {"message", failure.message ? json(EscapeToUtf8(*failure.message)) : json()},
+      {"suppressed", std::move(suppressed)}};
+  return object;
+}
+
+json ProcessToJson(const ReportInput& input) {
+  json command_line = json::array();
+  for (const std::string& argument : CommandLine()) command_line.push_back(EscapeToUtf8(argument));
+  json object = {{"pid", input.snapshot->pid},
+                 {"ppid", getppid()},
+                 {"hostname", EscapeToUtf8(HostName())},
+                 {"commandLine", std::move(command_line)},
+                 {"jvm",
+                  {{"name", EscapeToUtf8(input.jvm.name)},
+                   {"version", EscapeToUtf8(input.jvm.version)},
+                   {"vendor", EscapeToUtf8(input.jvm.vendor)}}}};
+  if (const std::optional<int64_t> started = ProcessStartNs()) {
+    object["startedAt"] = FormatTime(*started);
+  }
+  return object;
+}
+
+json CoverageToJson(const Coverage& coverage) {
+  json entries = json::array();
+  for (const std::string& entry : coverage.libc_entries) entries.push_back(EscapeToUtf8(entry));
+  json refused = json::array();
+  for (const RefusedHook& hook : coverage.refused) {
+    refused.push_back({{"what", EscapeToUtf8(hook.what)}, {"reason", EscapeToUtf8(hook.reason)}});
+  }
+  return {{"since", coverage.since_startup ? "startup" : "attach"},
+          {"libraries", coverage.libraries},
+          {"slots", coverage.slots},
+          {"libcEntries", std::move(entries)},
+          {"refused", std::move(refused)},
+          {"dropped", coverage.dropped},
+          {"memoryBytes", coverage.memory_bytes},
+          {"selfDescriptors", 0}};
+}
+
+json Build(const ReportInput& input) {
+  JoinedFailures joined;
+  joined.failures.resize(input.snapshot->descriptors.size());
+  if (input.trigger.exception) joined = JoinFailures(*input.snapshot, *input.trigger.exception);
+
+  Stacks stacks(input);
+  json descriptors = json::array();
+  for (size_t i = 0; i < input.snapshot->descriptors.size(); ++i) {
+    descriptors.push_back(DescriptorToJson(input, input.snapshot->descriptors[i], joined,
+                                           joined.failures[i], &stacks));
+  }
+  json report;
+  report["schemaVersion"] = kSchemaVersion;
+  report["tool"] = {{"name", "fdorigin"}, {"version", FDORIGIN_VERSION}};
+  report["createdAt"] = FormatTime(input.snapshot->at_ns);
+  report["trigger"] = TriggerToJson(input.trigger, joined);
+  report["process"] = ProcessToJson(input);
+  report["coverage"] = CoverageToJson(input.coverage);
+  report["descriptors"] = std::move(descriptors);
+  report["stacks"] = stacks.ToJson();
+  return report;
+}
+
+}  // namespace
+
+json BuildReport(const ReportInput& input) {
+  try {
+    return Build(input);
+  } catch (const std::exception&) {
+    // Out of memory. Null is not a report, and WriteReport() refuses it.
+    return nullptr;
+  }
+}
+
+}  // namespace fdorigin

@@ -1,0 +1,185 @@
+#include "report/snapshot.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <exception>
+#include <string_view>
+
+#include "report/peers.h"
+#include "report/socket_details.h"
+#include "report/text.h"
+
+namespace fdorigin {
+namespace {
+
+// A number that changes its meaning while we look at it is looked at again this often.
+constexpr int kTries = 3;
+
+std::string_view AnonymousKind(std::string_view name) {
+  if (name == "[eventpoll]") return "epoll";
+  if (name == "[eventfd]") return "eventfd";
+  if (name == "[timerfd]") return "timerfd";
+  if (name == "[signalfd]") return "signalfd";
+  if (name == "inotify" || name == "[inotify]") return "inotify";
+  if (name == "[pidfd]") return "pidfd";
+  return "other";
+}
+
+std::string_view RegularKind(std::string_view target, const struct stat& status) {
+  if (target.starts_with("pidfd:[")) return "pidfd";  // pidfs, Linux 6.9
+  // A memfd has no name in any directory, so a file called /memfd:x is told from it by its links.
+  if (target.starts_with("/memfd:") && status.st_nlink == 0) return "memfd";
+  if (!target.starts_with('/') && target.find(":[") != std::string_view::npos) return "other";
+  return "file";
+}
+
+// The contract's word for what a descriptor is.
+std::string_view KindOf(std::string_view target, const struct stat& status) {
+  constexpr std::string_view kAnonymous = "anon_inode:";
+  if (target.starts_with(kAnonymous)) return AnonymousKind(target.substr(kAnonymous.size()));
+  switch (status.st_mode & S_IFMT) {
+    case S_IFSOCK:
+      return "socket";
+    case S_IFDIR:
+      return "directory";
+    case S_IFIFO:
+      return target.starts_with("pipe:[") ? "pipe" : "fifo";
+    case S_IFCHR:
+    case S_IFBLK:
+      return "device";
+    case S_IFREG:
+      return RegularKind(target, status);
+    default:
+      return "other";
+  }
+}
+
+std::string ReadTarget(int fd) {
+  char path[32];
+  snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+  char target[PATH_MAX + 64];  // the kernel's own bound is a page, " (deleted)" included
+  const ssize_t size = readlink(path, target, sizeof(target));
+  return size > 0 ? std::string(target, static_cast<size_t>(size)) : std::string();
+}
+
+std::vector<std::string> ReadFlags(int fd) {
+  std::vector<std::string> flags;
+  const int descriptor_flags = fcntl(fd, F_GETFD);
+  if (descriptor_flags >= 0 && (descriptor_flags & FD_CLOEXEC) != 0) flags.push_back("cloexec");
+  const int status_flags = fcntl(fd, F_GETFL);
+  if (status_flags >= 0 && (status_flags & O_NONBLOCK) != 0) flags.push_back("nonblock");
+  if (status_flags >= 0 && (status_flags & O_APPEND) != 0) flags.push_back("append");
+  return flags;
+}
+
+// Everything about one number. False where it is not open. What was read is thrown away and read
+// again where the number meant something else at the end than at the start.
+bool ReadDescriptor(int fd, const FdTable& table, OpenDescriptor* descriptor, SocketFacts* facts) {
+  for (int tries = 0; tries < kTries; ++tries) {
+    struct stat before = {};
+    if (fstat(fd, &before) != 0) return false;
+    *descriptor = {};
+    *facts = {};
+    descriptor->fd = fd;
+    descriptor->identity = {before.st_dev, before.st_ino};
+    descriptor->mode = before.st_mode;
+    descriptor->entry = table.Copy(fd);
+    descriptor->target = ReadTarget(fd);
+    descriptor->kind = KindOf(descriptor->target, before);
+    descriptor->flags = ReadFlags(fd);
+    if (S_ISSOCK(before.st_mode)) {
+      if (std::optional<SocketFacts> read = ReadSocket(fd)) {
+        *facts = std::move(*read);
+        descriptor->socket = facts->details;
+      }
+    }
+    struct stat after = {};
+    if (fstat(fd, &after) != 0) return false;
+    if (after.st_dev == before.st_dev && after.st_ino == before.st_ino) return true;
+  }
+  // It changes faster than it can be read: the number is open, and no more is known of it.
+  *descriptor = {};
+  *facts = {};
+  descriptor->fd = fd;
+  descriptor->kind = "other";
+  return true;
+}
+
+// Without a descriptor to spare, or without /proc: every number that could be open is tried.
+std::vector<int> ProbeNumbers() {
+  rlimit limit = {};
+  std::vector<int> numbers;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return numbers;
+  const int end = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, FdTable::kMaxFd));
+  for (int fd = 0; fd < end; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0) numbers.push_back(fd);
+  }
+  return numbers;
+}
+
+std::vector<int> OpenNumbers() {
+  std::vector<int> numbers;
+  DIR* directory = opendir("/proc/self/fd");
+  if (directory == nullptr) return ProbeNumbers();
+  while (const dirent* entry = readdir(directory)) {
+    uint64_t number = 0;
+    if (ParseNumber(entry->d_name, &number) && number <= INT_MAX &&
+        static_cast<int>(number) != dirfd(directory)) {
+      numbers.push_back(static_cast<int>(number));
+    }
+  }
+  closedir(directory);
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+void FillSnapshot(const FdTable& table, Snapshot* snapshot) {
+  const std::vector<int> numbers = OpenNumbers();
+  std::vector<int> credentials;  // parallel to the descriptors
+  snapshot->descriptors.reserve(numbers.size());
+  credentials.reserve(numbers.size());
+  for (const int fd : numbers) {
+    OpenDescriptor descriptor;
+    SocketFacts facts;
+    if (!ReadDescriptor(fd, table, &descriptor, &facts)) continue;
+    snapshot->descriptors.push_back(std::move(descriptor));
+    credentials.push_back(facts.credentials_pid);
+  }
+  std::vector<PeerQuery> queries;
+  for (size_t i = 0; i < snapshot->descriptors.size(); ++i) {
+    OpenDescriptor& descriptor = snapshot->descriptors[i];
+    if (descriptor.socket && descriptor.socket->family == "unix" &&
+        descriptor.socket->state == "ESTABLISHED") {
+      queries.push_back({&descriptor, credentials[i]});
+    }
+  }
+  FindUnixPeers(snapshot->pid, snapshot->descriptors, queries);
+  FindTcpPeers(snapshot->pid, &snapshot->descriptors);
+}
+
+}  // namespace
+
+Snapshot TakeSnapshot(const FdTable& table) {
+  Snapshot snapshot;
+  timespec now = {};
+  clock_gettime(CLOCK_REALTIME, &now);
+  snapshot.at_ns = now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
+  snapshot.pid = getpid();
+  try {
+    FillSnapshot(table, &snapshot);
+  } catch (const std::exception&) {
+    // Out of memory: what was read so far is true, and the rest is missing.
+  }
+  return snapshot;
+}
+
+}  // namespace fdorigin
