@@ -36,6 +36,9 @@ JNIEXPORT jobjectArray JNICALL Java_jdk_internal_crac_mirror_Core_checkpointRest
     JNIEnv* env, jclass core, jintArray claimed, jobjectArray objects, jboolean dry_run,
     jlong jcmd_stream) {
   (void)core;
+  jobjectArray (*pointer)(JNIEnv*, jintArray, jobjectArray, jboolean, jlong) =
+      StandinCheckpointPointer();
+  if (pointer != NULL) return pointer(env, claimed, objects, dry_run, jcmd_stream);
   return JVM_Checkpoint(env, claimed, objects, dry_run, jcmd_stream);
 }
 #endif

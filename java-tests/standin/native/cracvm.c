@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #endif
 #include "cracvm.h"
+#include "vm_events.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -427,7 +428,9 @@ static jobjectArray Checkpoint(JNIEnv* env, jintArray claimed_fds, bool dry_run)
       scan.allowed_prefixes = prefixes != NULL          ? prefixes
                               : STANDIN_GENERATION == 3 ? "/var/lib/sss/mc/"
                                                         : "";
+      PostBeforeCheckpoint();
       CheckDescriptorsAtSafepoint(env, jvmti, &scan);
+      PostAfterRestore();
       bool engine_fails = engine != NULL && strcmp(engine, "fail") == 0;
       bool failed = scan.failure_count > 0 || dry_run || engine_fails;
       result = failed ? kCheckpointError : kCheckpointOk;
@@ -465,9 +468,14 @@ jobjectArray JVM_Checkpoint(JNIEnv* env, jintArray claimed, jobjectArray objects
 void StandinExempt(JNIEnv* env, jintArray fds) { CopyFromJava(env, fds, &exempt); }
 
 STANDIN_EXPORT JNIEXPORT jint JNICALL Agent_OnLoad(JavaVM* vm, char* options, void* reserved) {
-  (void)vm;
   (void)options;
   (void)reserved;
+  SetUpVmEvents(vm);
   ListOpenDescriptors(&inherited);
   return JNI_OK;
+}
+
+// For libcracjava.so, where JVM_Checkpoint is not to be called through its PLT; null otherwise.
+STANDIN_EXPORT void* StandinCheckpointPointer(void) {
+  return VmWants("noplt") ? (void*)JVM_Checkpoint : NULL;
 }

@@ -39,4 +39,7 @@ STANDIN_EXPORT jobjectArray JVM_Checkpoint(JNIEnv* env, jintArray claimed, jobje
 // by then or have told its VM of them, and stock JDK classes cannot be made to.
 STANDIN_EXPORT void StandinExempt(JNIEnv* env, jintArray fds);
 
+// Not part of CRaC. JVM_Checkpoint's address where standin.vm says noplt, else null.
+STANDIN_EXPORT void* StandinCheckpointPointer(void);
+
 #endif  // JAVA_TESTS_STANDIN_NATIVE_CRACVM_H_

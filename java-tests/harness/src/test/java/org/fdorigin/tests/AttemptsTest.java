@@ -132,6 +132,55 @@ class AttemptsTest {
     }
   }
 
+  /**
+   * However the agent learns of the failure, what it lists was open when the VM looked, not what
+   * afterRestore has opened since: by the native that NativeMethodBind let it wrap, by
+   * JVM_Checkpoint's PLT slot, or by CRaC's extension events.
+   */
+  @EachJdk
+  void everyWayOfNoticingListsTheDescriptorsOfTheScan(Jdk jdk) throws IOException {
+    for (String vm : List.of("", "nobind", "nobind+noplt+events", "events")) {
+      try (JvmUnderTest jvm =
+          start(
+              JvmUnderTest.of(jdk, App.TURNSTILE)
+                  .standin(Generation.G3)
+                  .jvm("-Dstandin.vm=" + vm))) {
+        int port = number(jvm.command("open"), "port");
+        jvm.command("reopen");
+        Kernel before = Kernel.of(jvm.pid());
+        Attempt attempt = jvm.checkpoint(1);
+        assertTrue(attempt.failed(), jvm::transcript);
+        assertEquals(
+            2, Kernel.of(jvm.pid()).listeners().size(), "the late gate is open by now: " + vm);
+        Report report = jvm.report(1);
+        FailureJoin.check(report, attempt, before);
+        assertEquals(
+            List.of(before.listener(port).fd()),
+            report.descriptors().stream()
+                .filter(one -> one.json().at("/socket/state").asText().equals("LISTEN"))
+                .map(Report.Descriptor::fd)
+                .toList(),
+            vm);
+        assertEquals(1, jvm.reportFiles().size(), vm);
+      }
+    }
+  }
+
+  /** Extension events come after a success too; that is no failure, now or later. */
+  @EachJdk(17)
+  void extensionEventsOfAPassedCheckpointReportNothing(Jdk jdk) throws IOException {
+    try (JvmUnderTest jvm =
+        start(
+            JvmUnderTest.of(jdk, App.TURNSTILE)
+                .standin(Generation.G3)
+                .jvm("-Dstandin.vm=nobind+noplt+events"))) {
+      assertFalse(jvm.checkpoint(1).failed(), jvm::transcript);
+      assertFalse(jvm.checkpoint(2).failed(), jvm::transcript);
+      assertEquals(0, jvm.exit(), jvm::transcript);
+      assertEquals(List.of(), jvm.reportFiles());
+    }
+  }
+
   @EachJdk(17)
   void onNoneReportsNothing(Jdk jdk) throws IOException {
     try (JvmUnderTest jvm =

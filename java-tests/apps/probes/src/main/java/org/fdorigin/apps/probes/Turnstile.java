@@ -17,7 +17,9 @@ import org.fdorigin.apps.console.Console;
 public final class Turnstile {
 
   private ServerSocketChannel gate;
+  private ServerSocketChannel lateGate;
   private boolean refusing;
+  private boolean reopening;
 
   private Turnstile() {}
 
@@ -35,6 +37,7 @@ public final class Turnstile {
         .on("close", turnstile::close)
         .on("refuse", turnstile::refuse)
         .on("allow", turnstile::allow)
+        .on("reopen", turnstile::reopen)
         .serve(Map.of());
     if (turnstile.gate != null) {
       turnstile.gate.close();
@@ -52,7 +55,12 @@ public final class Turnstile {
         }
 
         @Override
-        public void afterRestore(Context<? extends Resource> context) {}
+        public void afterRestore(Context<? extends Resource> context) throws IOException {
+          if (reopening) {
+            lateGate = ServerSocketChannel.open();
+            lateGate.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+          }
+        }
       };
 
   private Map<String, ?> openGateThirtyOne() throws IOException {
@@ -69,6 +77,13 @@ public final class Turnstile {
   private Map<String, ?> refuse() {
     Core.getGlobalContext().register(resource);
     refusing = true;
+    return Map.of();
+  }
+
+  /** From now on another gate opens when an attempt is over, failed or not. */
+  private Map<String, ?> reopen() {
+    Core.getGlobalContext().register(resource);
+    reopening = true;
     return Map.of();
   }
 
