@@ -7,7 +7,9 @@
 // (LearnFrameRule), once per address and process; what it found is replayed by ApplyFrameRule,
 // which is a table look-up and two loads. Both touch no memory that was not found readable, hold no
 // descriptor (libunwind's validation pipe is not used: memory is read through an accessor of our
-// own) and take no lock but the loader's, inside dl_iterate_phdr.
+// own) and take no lock but the loader's, inside dl_iterate_phdr. The one exception are addresses
+// in DWARF expressions, from which libunwind loads directly: frame_rule.cc says how that is kept
+// from faulting.
 #ifndef FDORIGIN_AGENT_ARCH_FRAME_RULE_H_
 #define FDORIGIN_AGENT_ARCH_FRAME_RULE_H_
 
@@ -46,7 +48,8 @@ struct FrameRule {
   static FrameRule Unpack(uint64_t bits);
 };
 
-// Called once, at load, outside hook context: initialises libunwind.
+// Called at load, outside hook context: initialises libunwind, and reserves 12 MiB of addresses
+// (not of memory) that no walk may take for a stack.
 void PrepareUnwinding();
 
 // Asks libunwind about the code at `pc`, which must lie in a mapped ELF image.

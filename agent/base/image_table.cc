@@ -7,7 +7,8 @@ namespace fdorigin {
 namespace {
 
 // The loaded images in order of address, for Find(). Published by a sequence number: even while
-// the ranges are valid, odd while a writer changes them.
+// the ranges are valid, odd while a writer changes them. Each word is released and acquired, so
+// that who sees a new one sees the odd number, too.
 struct Range {
   std::atomic<uint64_t> low;
   std::atomic<uint64_t> high;
@@ -39,22 +40,21 @@ ImageId ImageTable::Find(uint64_t address) const {
     const uint32_t before = root->sequence.load(std::memory_order_acquire);
     if (before & 1) continue;
     uint32_t low = 0;
-    uint32_t high = root->ranges.load(std::memory_order_relaxed);
+    uint32_t high = root->ranges.load(std::memory_order_acquire);
     while (low < high) {
       const uint32_t middle = (low + high) / 2;
-      if (address < root->range[middle].high.load(std::memory_order_relaxed)) {
+      if (address < root->range[middle].high.load(std::memory_order_acquire)) {
         high = middle;
       } else {
         low = middle + 1;
       }
     }
     ImageId found = ImageId::kNone;
-    if (low < root->ranges.load(std::memory_order_relaxed) &&
-        address >= root->range[low].low.load(std::memory_order_relaxed)) {
-      found = static_cast<ImageId>(root->range[low].id.load(std::memory_order_relaxed));
+    if (low < root->ranges.load(std::memory_order_acquire) &&
+        address >= root->range[low].low.load(std::memory_order_acquire)) {
+      found = static_cast<ImageId>(root->range[low].id.load(std::memory_order_acquire));
     }
-    std::atomic_thread_fence(std::memory_order_acquire);
-    if (root->sequence.load(std::memory_order_relaxed) == before) return found;
+    if (root->sequence.load(std::memory_order_acquire) == before) return found;
   }
   return ImageId::kNone;
 }
@@ -99,11 +99,11 @@ void ImageTable::Publish() {
   root->sequence.fetch_add(1, std::memory_order_acq_rel);
   for (int i = 0; i < loaded; ++i) {
     const Image* image = Get(static_cast<ImageId>(order[i]));
-    root->range[i].low.store(image->low, std::memory_order_relaxed);
-    root->range[i].high.store(image->high, std::memory_order_relaxed);
-    root->range[i].id.store(order[i], std::memory_order_relaxed);
+    root->range[i].low.store(image->low, std::memory_order_release);
+    root->range[i].high.store(image->high, std::memory_order_release);
+    root->range[i].id.store(order[i], std::memory_order_release);
   }
-  root->ranges.store(static_cast<uint32_t>(loaded), std::memory_order_relaxed);
+  root->ranges.store(static_cast<uint32_t>(loaded), std::memory_order_release);
   root->sequence.fetch_add(1, std::memory_order_release);
 }
 

@@ -7,10 +7,10 @@ namespace fdorigin {
 
 // Why a recorded call has the Java frames it has, or none (the report's origin.javaStack).
 enum class JavaStackStatus : uint8_t {
-  kComplete = 0,         // every Java frame of the thread
-  kTruncated = 1,        // the innermost `depth` frames
-  kNotAJavaThread = 2,   // the thread has no Java frames: "none"
-  kBeforeVmInit = 3,     // JVMTI answers WRONG_PHASE
+  kComplete = 0,        // every Java frame of the thread
+  kTruncated = 1,       // the innermost `depth` frames
+  kNotAJavaThread = 2,  // the thread has no Java frames: "none"
+  kBeforeVmInit = 3,    // JVMTI answers WRONG_PHASE
   kAfterVmDeath = 4,
   kNotInNative = 5,      // JavaThread::_thread_state is not _thread_in_native
   kCallerInsideJvm = 6,  // libjvm itself called, and may hold its own locks

@@ -26,12 +26,13 @@ constexpr uint64_t AlignUp(uint64_t value, uint64_t alignment) {
 bool Region::Create(size_t bytes) {
   const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   const size_t size = AlignUp(bytes < kMinimumSize ? kMinimumSize : bytes, page);
-  void* memory =
-      mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) return false;
   // Names the mapping in /proc/PID/maps where the kernel can (5.17 with CONFIG_ANON_VMA_NAME);
   // elsewhere the call fails and the magic number is all there is to find it by.
-  prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, reinterpret_cast<unsigned long>(memory), size, "fdorigin");
+  prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, reinterpret_cast<unsigned long>(memory), size,
+        "fdorigin");
   base_ = static_cast<char*>(memory);
   size_ = size;
   RegionHeader* h = header();

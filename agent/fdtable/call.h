@@ -51,9 +51,9 @@ struct CallRecord {
   int64_t at_ns;  // CLOCK_REALTIME, nanoseconds, when the call returned
   StackId stack;
   StringId thread_name;
-  int32_t tid;       // kernel's thread id at the time of the call
-  uint32_t next;     // FdTable's own: the next step of the history
-  int32_t from_fd;   // the source of a dup, an accept or a message; -1 where there is none
+  int32_t tid;      // kernel's thread id at the time of the call
+  uint32_t next;    // FdTable's own: the next step of the history
+  int32_t from_fd;  // the source of a dup, an accept or a message; -1 where there is none
   CallId call;
   JavaStackStatus java_stack;
   ThreadKind thread_kind;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 namespace fdorigin {
 namespace {
@@ -27,6 +28,18 @@ inline void Pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif
+}
+
+// Writes a cell that belongs to a slot, as the last of its list. Around `next`, which a thread in
+// TakeCell() may read still, having seen the cell when it was free.
+void Fill(CallRecord* cell, const CallRecord& record) {
+  constexpr size_t kNext = offsetof(CallRecord, next);
+  constexpr size_t kBehind = kNext + sizeof(cell->next);
+  auto* to = reinterpret_cast<char*>(cell);
+  const auto* from = reinterpret_cast<const char*>(&record);
+  std::memcpy(to, from, kNext);
+  std::memcpy(to + kBehind, from + kBehind, sizeof(record) - kBehind);
+  std::atomic_ref<uint32_t>(cell->next).store(0, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -87,7 +100,9 @@ bool FdTable::Lock(Slot* slot, uint8_t lost_otherwise) const {
   return false;
 }
 
-void FdTable::Unlock(Slot* slot) const { slot->state.fetch_and(~kLocked, std::memory_order_release); }
+void FdTable::Unlock(Slot* slot) const {
+  slot->state.fetch_and(~kLocked, std::memory_order_release);
+}
 
 CallRecord* FdTable::Cell(uint32_t cell) const {
   return region_->At<CallRecord>(static_cast<RegionOffset>(cell) * kUnit);
@@ -99,9 +114,8 @@ uint32_t FdTable::TakeCell() {
   while (static_cast<uint32_t>(head) != 0) {
     // The cell may be taken and given back in between; its `next` is then a stale word, which the
     // tag keeps from being used.
-    const uint32_t next =
-        std::atomic_ref<uint32_t>(Cell(static_cast<uint32_t>(head))->next).load(
-            std::memory_order_relaxed);
+    const uint32_t next = std::atomic_ref<uint32_t>(Cell(static_cast<uint32_t>(head))->next)
+                              .load(std::memory_order_relaxed);
     const uint64_t wanted = ((head >> 32) + 1) << 32 | next;
     if (free_cells.compare_exchange_weak(head, wanted, std::memory_order_acq_rel)) {
       return static_cast<uint32_t>(head);
@@ -155,8 +169,7 @@ void FdTable::Install(Slot* slot, const FdIdentity& identity, const CallRecord& 
     CountDropped();
     return;
   }
-  *Cell(slot->origin) = origin;
-  Cell(slot->origin)->next = 0;
+  Fill(Cell(slot->origin), origin);
 }
 
 void FdTable::RecordOpen(int fd, const FdIdentity& identity, const CallRecord& origin) {
@@ -189,14 +202,13 @@ void FdTable::RecordHistory(int fd, const CallRecord& step) {
   if (known) {
     uint32_t* link = &slot->history;
     for (int i = 1; i < kMaxHistory && *link != 0; ++i) link = &Cell(*link)->next;
-    if (*link == 0) *link = TakeCell();
+    if (*link == 0) std::atomic_ref<uint32_t>(*link).store(TakeCell(), std::memory_order_relaxed);
     if (*link == 0) {
       slot->flags.fetch_or(kHistoryLost, std::memory_order_relaxed);
       CountDropped();
     } else {
       // The last place is written again and again: the newest step is worth more than the middle.
-      *Cell(*link) = step;
-      Cell(*link)->next = 0;
+      Fill(Cell(*link), step);
       if (slot->history_count < UINT16_MAX) ++slot->history_count;
     }
   }
@@ -218,9 +230,7 @@ FdTable::Replacement FdTable::BeginReplace(int fd) {
   taken.history_cell = slot->history;
   taken.history_count = slot->history_count;
   taken.identity = slot->identity;
-  const uint8_t flags = slot->flags.load(std::memory_order_relaxed);
-  taken.inherited = flags & kInherited;
-  taken.lost = flags & kLost;
+  taken.flags = slot->flags.load(std::memory_order_relaxed);
   taken.valid = true;
   slot->origin = 0;
   slot->history = 0;
@@ -259,9 +269,7 @@ void FdTable::CancelReplace(int fd, const Replacement& taken) {
       slot->history_count = static_cast<uint16_t>(taken.history_count);
       slot->identity = taken.identity;
       // Added to what is there: an event may have been lost since.
-      slot->flags.fetch_or(
-          static_cast<uint8_t>((taken.inherited ? kInherited : 0) | (taken.lost ? kLost : 0)),
-          std::memory_order_relaxed);
+      slot->flags.fetch_or(taken.flags, std::memory_order_relaxed);
       restored = true;
     }
     Unlock(slot);
@@ -285,8 +293,7 @@ std::optional<FdEntry> FdTable::Copy(int fd) const {
   }
   entry.history_cut = slot->history_count > kMaxHistory;
   entry.identity = slot->identity;
-  entry.generation =
-      (slot->state.load(std::memory_order_relaxed) & ~kLocked) / kGenerationStep;
+  entry.generation = (slot->state.load(std::memory_order_relaxed) & ~kLocked) / kGenerationStep;
   Unlock(slot);
   entry.inherited = flags & kInherited;
   entry.lost = flags & kLost;

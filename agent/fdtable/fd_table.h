@@ -43,8 +43,8 @@ struct FdEntry {
 
 class FdTable {
  public:
-  static constexpr int kMaxFd = 1 << 22;       // numbers above are counted as dropped
-  static constexpr int kMaxHistory = 16;       // steps kept: the first and the latest
+  static constexpr int kMaxFd = 1 << 22;  // numbers above are counted as dropped
+  static constexpr int kMaxHistory = 16;  // steps kept: the first and the latest
 
   bool Create(Region* region);
 
@@ -71,8 +71,7 @@ class FdTable {
     uint32_t history_cell = 0;
     uint32_t history_count = 0;
     FdIdentity identity;
-    bool inherited = false;
-    bool lost = false;
+    uint8_t flags = 0;
     bool valid = false;
   };
   HOOK_SAFE Replacement BeginReplace(int fd);

@@ -39,7 +39,8 @@ struct Fcntl {
   static int Hook(int fd, int command, long argument) {
     const int result = kOriginal(fd, command, argument);
     if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC)) {
-      CallArguments kept = KeepArguments(fd, command, argument);
+      // These commands take an int; what is above it in the register is nobody's.
+      CallArguments kept = KeepArguments(fd, command, static_cast<int>(argument));
       kept.from_fd = fd;
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), result, kept);
     }
@@ -110,28 +111,26 @@ struct SameShape<int (*)(int, const char*, int, mode_t), int (*)(int, const char
 template <>
 struct SameShape<int (*)(int, int, long), int (*)(int, int, ...)> : std::true_type {};
 
-#define X(symbol, kind, ...)                                                                \
-  static_assert(                                                                            \
-      SameShape<decltype(&kind<static_cast<CallId>(Call::k_##symbol), &::symbol>::Hook),    \
-                decltype(&::symbol)>::value,                                                \
-      "the hook of " #symbol " has not the type of its original");
+#define X(symbol, kind, ...)                                                                       \
+  static_assert(SameShape<decltype(&kind<static_cast<CallId>(Call::k_##symbol), &::symbol>::Hook), \
+                          decltype(&::symbol)>::value,                                             \
+                "the hook of " #symbol " has not the type of its original");
 FDORIGIN_HOOKED_CALLS(X)
 #undef X
 
 const HookedFunction kFunctions[] = {
-#define X(symbol, kind, ...)                                                                       \
-  {#symbol,                                                                                        \
-   reinterpret_cast<void*>(&kind<static_cast<CallId>(Call::k_##symbol), &::symbol>::Hook),         \
+#define X(symbol, kind, ...)                                                               \
+  {#symbol,                                                                                \
+   reinterpret_cast<void*>(&kind<static_cast<CallId>(Call::k_##symbol), &::symbol>::Hook), \
    reinterpret_cast<void*>(&::symbol)},
     FDORIGIN_HOOKED_CALLS(X)
 #undef X
 };
 
 using enum ArgumentKind;
-constexpr CallInfo kCalls[] = {
-    {"", {}},
+constexpr CallInfo kCalls[] = {{"", {}},
 #define X(symbol, kind, ...) {#symbol, {__VA_ARGS__}},
-    FDORIGIN_HOOKED_CALLS(X)
+                               FDORIGIN_HOOKED_CALLS(X)
 #undef X
 };
 

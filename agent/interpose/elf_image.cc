@@ -59,12 +59,11 @@ uint8_t ElfImage::BuildId(uint8_t* out) const {
   return 0;
 }
 
-void ElfImage::VisitImports(
-    const std::function<void(const char* name, void** slot)>& visit) const {
+void ElfImage::VisitImports(const std::function<void(const char* name, void** slot)>& visit) const {
   if (dynamic_ == nullptr) return;
   const ElfW(Sym)* symbols = nullptr;
   const char* strings = nullptr;
-  const ElfW(Rela)* tables[2] = {};
+  const ElfW(Rela) * tables[2] = {};
   uint64_t sizes[2] = {};
   bool with_addend = true;
   // The loader has made these addresses absolute for every image but the vDSO (glibc: _dl_map).
@@ -105,14 +104,12 @@ void ElfImage::VisitImports(
     for (uint64_t i = 0; i < count; ++i) {
       const ElfW(Rela)& relocation = tables[table][i];
       const auto type = static_cast<uint32_t>(ELF64_R_TYPE(relocation.r_info));
-      if (type != kRelocationJumpSlot && type != kRelocationGlobDat &&
-          type != kRelocationPointer) {
+      if (type != kRelocationJumpSlot && type != kRelocationGlobDat && type != kRelocationPointer) {
         continue;
       }
       const ElfW(Sym)& symbol = symbols[ELF64_R_SYM(relocation.r_info)];
       if (symbol.st_shndx != SHN_UNDEF || symbol.st_name == 0) continue;
-      visit(strings + symbol.st_name,
-            reinterpret_cast<void**>(load_bias_ + relocation.r_offset));
+      visit(strings + symbol.st_name, reinterpret_cast<void**>(load_bias_ + relocation.r_offset));
     }
   }
 }

@@ -1,7 +1,7 @@
 // The kinds of hooks: what a call does to descriptors decides what is noted, and when.
 //
-// A hook calls its original exactly once and returns what it returned, with the errno it left. It is
-// not noexcept and keeps no object with a destructor across the original: accept, connect, close
+// A hook calls its original exactly once and returns what it returned, with the errno it left. It
+// is not noexcept and keeps no object with a destructor across the original: accept, connect, close
 // and open are cancellation points, and pthread_cancel unwinds through this frame by force.
 // Each hook keeps a frame pointer, by which the caller's registers are found.
 #ifndef FDORIGIN_AGENT_INTERPOSE_HOOK_KINDS_H_
@@ -45,8 +45,8 @@ struct MakesOne<kCall, kOriginal, int (*)(A...)> {
   }
 };
 template <CallId kCall, auto kOriginal, typename... A>
-struct MakesOne<kCall, kOriginal, int (*)(A...) noexcept> : MakesOne<kCall, kOriginal, int (*)(A...)> {
-};
+struct MakesOne<kCall, kOriginal, int (*)(A...) noexcept>
+    : MakesOne<kCall, kOriginal, int (*)(A...)> {};
 
 // Returns a new descriptor made from its first argument: dup, accept, accept4.
 template <CallId kCall, auto kOriginal, typename = decltype(kOriginal)>

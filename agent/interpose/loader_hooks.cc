@@ -23,8 +23,8 @@ constinit std::atomic<bool> rescan_due{false};
 
 // Whether the answer of dlopen is the same whoever calls it.
 extern "C" bool FdoriginMayWrapDlopen(const char* path, int) {
-  const bool same = path == nullptr ||
-                    (std::strchr(path, '/') != nullptr && std::strchr(path, '$') == nullptr);
+  const bool same =
+      path == nullptr || (std::strchr(path, '/') != nullptr && std::strchr(path, '$') == nullptr);
   if (!same) rescan_due.store(true, std::memory_order_release);
   return same;
 }

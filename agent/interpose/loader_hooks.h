@@ -1,9 +1,10 @@
 // The hooks of dlopen, dlsym and dlclose: how libraries that are loaded later come to be patched.
 //
-// dlopen looks at who calls it: a name without a slash is searched along the RUNPATH of the caller's
-// library. A wrapper would be that caller. So a call whose answer may depend on the caller is handed
-// on by a jump, with the caller's return address in place, and the new library is patched when the
-// first of its symbols is looked up; all other calls are wrapped, and patched before they return.
+// dlopen looks at who calls it: a name without a slash is searched along the RUNPATH of the
+// caller's library. A wrapper would be that caller. So a call whose answer may depend on the caller
+// is handed on by a jump, with the caller's return address in place, and the new library is patched
+// when the first of its symbols is looked up; all other calls are wrapped, and patched before they
+// return.
 #ifndef FDORIGIN_AGENT_INTERPOSE_LOADER_HOOKS_H_
 #define FDORIGIN_AGENT_INTERPOSE_LOADER_HOOKS_H_
 

@@ -10,7 +10,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <string_view>
@@ -43,15 +45,15 @@ struct Listing {
 struct Known {
   ImageId id;
   uint64_t load_bias;
-  std::string name;        // as the loader calls it
+  std::string name;          // as the loader calls it
   void** patched = nullptr;  // one slot that holds a hook: a reloaded image has lost it
   void* hook = nullptr;
-  bool seen = false;     // in the listing at hand
-  bool reloaded = false;  // what is listed at its place is another load of it
+  bool seen = false;  // in the listing at hand
 };
 
 struct State {
-  std::mutex mutex;
+  std::timed_mutex mutex;
+  std::atomic<bool> again{false};  // somebody asked for a scan, and may not have waited for it
   ImageTable* images = nullptr;
   StringStore* strings = nullptr;
   std::unordered_map<std::string_view, HookedFunction> functions;
@@ -68,6 +70,13 @@ State& Get() {
   static State& state = *new State;
   return state;
 }
+
+// This thread scans. Letting go of a library may run its destructors, which may call dlclose.
+constinit thread_local bool scanning = false;
+
+// How long a thread waits for another one's scan. The other may itself wait for the loader's lock,
+// which this thread holds if it is in the constructor of a library.
+constexpr std::chrono::milliseconds kPatience{100};
 
 int List(dl_phdr_info* info, size_t size, void* argument) {
   auto* listing = static_cast<Listing*>(argument);
@@ -113,9 +122,9 @@ std::string_view BaseName(std::string_view path) {
 // glibc 2.34 moved most of these into libc.so.6; the others are its own still.
 bool IsLibc(std::string_view base) {
   static constexpr std::string_view kNames[] = {
-      "libc.so.6",      "libpthread.so.0", "libdl.so.2",       "librt.so.1",
-      "libm.so.6",      "libresolv.so.2",  "libnss_files.so.2", "libnss_dns.so.2",
-      "libnss_compat.so.2", "libanl.so.1", "libutil.so.1"};
+      "libc.so.6",          "libpthread.so.0", "libdl.so.2",        "librt.so.1",
+      "libm.so.6",          "libresolv.so.2",  "libnss_files.so.2", "libnss_dns.so.2",
+      "libnss_compat.so.2", "libanl.so.1",     "libutil.so.1"};
   return std::find(std::begin(kNames), std::end(kNames), base) != std::end(kNames) ||
          base.starts_with("ld-linux");
 }
@@ -188,20 +197,29 @@ std::vector<Write> PlanWrites(State& state, const ElfImage& image, const std::st
     const HookedFunction& function = found->second;
     const auto value = reinterpret_cast<uint64_t>(*slot);
     if (*slot == function.hook || value == 0) return;
-    // Bound to the original; or not bound yet, when the slot leads back into the image's own PLT;
-    // or bound to another symbol version of the same library (dlopen@GLIBC_2.2.5).
+    // Bound to the original, or to another symbol version of the same library (dlopen@GLIBC_2.2.5).
+    // Or not bound yet, when the slot leads back into the image's own PLT: it will be bound to the
+    // original, unless the image has another in its own scope (RTLD_DEEPBIND, of which nothing can
+    // be read, puts that scope first).
     const bool unbound = value >= image.low() && value < image.high();
-    const ImageId bound_to = state.images->Find(value);
+    const void* target = unbound ? pin.Resolve(name) : *slot;
+    const ImageId bound_to = state.images->Find(reinterpret_cast<uint64_t>(target));
     const ImageId home = state.images->Find(reinterpret_cast<uint64_t>(function.original));
-    if (*slot == function.original || unbound || (bound_to == home && home != ImageId::kNone)) {
+    const auto is_libc = [&state](ImageId id) {
+      return id != ImageId::kNone && state.images->Get(id)->role == ImageRole::kLibc;
+    };
+    // libc was several libraries once. And where the original is a wrapper of libc's (LD_PRELOAD),
+    // an unbound slot leads to the wrapper, though the image's own scope has libc's only.
+    if (target == function.original || target == nullptr ||
+        (bound_to == home && home != ImageId::kNone) ||
+        (is_libc(bound_to) && (unbound || is_libc(home)))) {
       writes.push_back({slot, function.hook});
       return;
     }
     const Image* other = state.images->Get(bound_to);
     Refuse(state, std::string(name) + " in " + path,
-           "bound to " +
-               (other == nullptr ? "code of its own"
-                                 : std::string(state.strings->Get(other->path))));
+           "bound to " + (other == nullptr ? "code of its own"
+                                           : std::string(state.strings->Get(other->path))));
   });
   return writes;
 }
@@ -244,11 +262,18 @@ Known Enter(State& state, const Listed& listed, const std::string& path, const E
   return known;
 }
 
-// Whether the slot that was patched still holds its hook. Only for an image that is listed, at the
-// same place: a library that was unloaded and loaded again has fresh slots.
-bool StillPatched(const Known& known) {
-  return known.patched == nullptr ||
-         __atomic_load_n(known.patched, __ATOMIC_ACQUIRE) == known.hook;
+// Whether the image that is listed where `known` was is that very load of it: the same file (by its
+// extent and build-id), with the hook still in the slot. What was loaded again has fresh slots.
+bool SameLoad(const State& state, const Known& known, const ElfImage& image) {
+  if (const Image* entry = state.images->Get(known.id); entry != nullptr) {
+    uint8_t build_id[sizeof(entry->build_id)];
+    const uint8_t size = image.BuildId(build_id);
+    if (entry->low != image.low() || entry->high != image.high() || entry->build_id_size != size ||
+        std::memcmp(entry->build_id, build_id, size) != 0) {
+      return false;
+    }
+  }
+  return known.patched == nullptr || __atomic_load_n(known.patched, __ATOMIC_ACQUIRE) == known.hook;
 }
 
 void FindJavaHome(State& state, const std::vector<Listed>& images, size_t count) {
@@ -275,58 +300,60 @@ bool Scan(State& state) {
   }
   FindJavaHome(state, images, listing.count);
   for (Known& known : state.known) known.seen = false;
+  const bool unloaded = listing.subs != state.subs;
 
+  // An image is read only while it is pinned: it may have gone since it was listed.
   struct New {
     const Listed* listed;
+    std::unique_ptr<Pin> pin;
     ElfImage image;
     std::string path;
     ImageRole role;
+    size_t known = 0;
   };
   std::vector<New> fresh;
+  bool complete = true;
   for (size_t i = 0; i < listing.count; ++i) {
     const Listed& listed = images[i];
     const auto known =
         std::find_if(state.known.begin(), state.known.end(), [&](const Known& candidate) {
-          return !candidate.reloaded && candidate.load_bias == listed.load_bias &&
-                 candidate.name == listed.name;
+          return candidate.load_bias == listed.load_bias && candidate.name == listed.name;
         });
-    if (known != state.known.end()) {
+    if (known != state.known.end() && !unloaded) {
       known->seen = true;
       continue;
     }
-    const ElfImage image(listed.load_bias, listed.headers, listed.header_count);
     std::string path = RealPath(listed.name);
+    auto pin = std::make_unique<Pin>(listed.name, listed.load_bias);
+    if (!pin->held() && path.front() != '[') {
+      complete = false;  // on its way out, or not yet in: the next scan sees
+      if (known != state.known.end()) known->seen = true;
+      continue;
+    }
+    const ElfImage image(listed.load_bias, listed.headers, listed.header_count);
+    // Where something was unloaded, this may be another load of what was known.
+    if (known != state.known.end() && SameLoad(state, *known, image)) {
+      known->seen = true;
+      continue;
+    }
     const ImageRole role = RoleOf(state, image, path);
-    fresh.push_back({&listed, image, std::move(path), role});
+    fresh.push_back({&listed, std::move(pin), image, std::move(path), role});
   }
-  bool complete = true;
   std::erase_if(state.known, [&](const Known& known) {
     if (known.seen) return false;
     state.images->Remove(known.id);
     return true;
   });
   // All are entered before the first is patched: a slot is judged by the image that it leads to.
-  std::vector<size_t> to_patch;
-  for (const New& candidate : fresh) {
-    const Pin pin(candidate.listed->name, candidate.listed->load_bias);
-    if (!pin.held() && candidate.path.front() != '[') {
-      complete = false;  // on its way out, or not yet in: the next scan sees
-      to_patch.push_back(SIZE_MAX);
-      continue;
-    }
-    to_patch.push_back(state.known.size());
-    state.known.push_back(Enter(state, *candidate.listed, candidate.path, candidate.image,
-                                candidate.role));
+  for (New& candidate : fresh) {
+    candidate.known = state.known.size();
+    state.known.push_back(
+        Enter(state, *candidate.listed, candidate.path, candidate.image, candidate.role));
   }
-  for (size_t i = 0; i < fresh.size(); ++i) {
-    const New& candidate = fresh[i];
-    if (to_patch[i] == SIZE_MAX || candidate.role == ImageRole::kSelf ||
-        candidate.role == ImageRole::kLibc) {
-      continue;
-    }
-    const Pin pin(candidate.listed->name, candidate.listed->load_bias);
-    if (!pin.held()) continue;
-    const std::vector<Write> writes = PlanWrites(state, candidate.image, candidate.path, pin);
+  for (const New& candidate : fresh) {
+    if (candidate.role == ImageRole::kSelf || candidate.role == ImageRole::kLibc) continue;
+    const std::vector<Write> writes =
+        PlanWrites(state, candidate.image, candidate.path, *candidate.pin);
     if (writes.empty()) continue;
     if (!Apply(candidate.image, writes)) {
       Refuse(state, "all slots of " + candidate.path,
@@ -334,7 +361,7 @@ bool Scan(State& state) {
       continue;
     }
     state.totals.slots += static_cast<int>(writes.size());
-    Known& known = state.known[to_patch[i]];
+    Known& known = state.known[candidate.known];
     known.patched = writes.front().slot;
     known.hook = writes.front().hook;
   }
@@ -359,30 +386,32 @@ void Patcher::Start(ImageTable* images, StringStore* strings) {
   for (const HookedFunction& function : LoaderHooks()) {
     state.functions.emplace(function.name, function);
   }
+  scanning = true;
   Scan(state);
+  scanning = false;
 }
 
 void Patcher::Rescan() {
   if (!Recorder::InRecordingProcess()) return;
   const int saved = errno;
   State& state = Get();
-  try {
-    const std::lock_guard lock(state.mutex);
-    Listing counters = {};
-    dl_iterate_phdr(&ReadCounters, &counters);
-    if (counters.adds != state.adds || counters.subs != state.subs) {
-      if (counters.subs != state.subs) {
-        // Something was unloaded since: an image that is listed at the same place under the same
-        // name may be another load of it.
-        for (Known& known : state.known) {
-          const Pin pin(known.name, known.load_bias);
-          known.reloaded = pin.held() && !StillPatched(known);
-        }
+  state.again.store(true);
+  // Who does not wait leaves the work to the thread that scans. Inside dlopen nobody waits: the
+  // dlopen that is under way ends with a scan, too.
+  std::unique_lock lock(state.mutex, std::defer_lock);
+  if (!scanning && (Recorder::InLoader() ? lock.try_lock() : lock.try_lock_for(kPatience))) {
+    scanning = true;
+    try {
+      while (state.again.exchange(false)) {
+        Listing counters = {};
+        dl_iterate_phdr(&ReadCounters, &counters);
+        if (counters.adds == state.adds && counters.subs == state.subs) continue;
+        if (!Scan(state)) state.adds = 0;
       }
-      if (!Scan(state)) state.adds = 0;
+    } catch (const std::bad_alloc&) {
+      // The host is out of memory: the new libraries stay unhooked, and the next scan finds them.
     }
-  } catch (const std::bad_alloc&) {
-    // The host is out of memory: the new libraries stay unhooked, and the next scan finds them.
+    scanning = false;
   }
   errno = saved;
 }

@@ -141,6 +141,7 @@ void Recorder::ForgetThread() {
 
 void Recorder::EnterLoader() { ++thread_state.in_loader; }
 void Recorder::LeaveLoader() { --thread_state.in_loader; }
+bool Recorder::InLoader() { return thread_state.in_loader > 0; }
 
 // Every function below is entered after the original call (but Closing and Replacing, which come
 // before it) and keeps errno, so that the host sees what the original left.

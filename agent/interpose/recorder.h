@@ -50,8 +50,10 @@ class Recorder {
   // Marks the current thread as inside dlopen: stacks are walked without waiting.
   HOOK_SAFE static void EnterLoader();
   HOOK_SAFE static void LeaveLoader();
+  HOOK_SAFE static bool InLoader();
 
-  HOOK_SAFE static void Opened(CallId call, const void* frame, int fd, const CallArguments& arguments);
+  HOOK_SAFE static void Opened(CallId call, const void* frame, int fd,
+                               const CallArguments& arguments);
   HOOK_SAFE static void Happened(CallId call, const void* frame, int fd,
                                  const CallArguments& arguments);
   HOOK_SAFE static void Closing(int fd);

@@ -1,4 +1,5 @@
-// The entry points of libfdorigin.so, and its composition root: the one place that sees all folders.
+// The entry points of libfdorigin.so, and its composition root: the one place that sees all
+// folders.
 //
 // Agent_OnLoad and the VMInit event run on the thread that creates the VM; almost no other thread
 // runs yet. There is one Agent, and it is never destroyed: hooks outlive the VM.
@@ -86,9 +87,9 @@ bool Agent::ListenToVm() {
   callbacks.ClassLoad = [](jvmtiEnv*, JNIEnv*, jthread, jclass) {};
   if (options_.on_checkpoint) watcher_.AddCallbacks(&callbacks);
   if (jvmti_->SetEventCallbacks(&callbacks, sizeof(callbacks)) != JVMTI_ERROR_NONE) return false;
-  for (const jvmtiEvent event : {JVMTI_EVENT_VM_INIT, JVMTI_EVENT_VM_DEATH,
-                                 JVMTI_EVENT_THREAD_START, JVMTI_EVENT_THREAD_END,
-                                 JVMTI_EVENT_CLASS_LOAD}) {
+  for (const jvmtiEvent event :
+       {JVMTI_EVENT_VM_INIT, JVMTI_EVENT_VM_DEATH, JVMTI_EVENT_THREAD_START, JVMTI_EVENT_THREAD_END,
+        JVMTI_EVENT_CLASS_LOAD}) {
     if (jvmti_->SetEventNotificationMode(JVMTI_ENABLE, event, nullptr) != JVMTI_ERROR_NONE) {
       return false;
     }

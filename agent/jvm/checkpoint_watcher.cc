@@ -19,8 +19,8 @@ namespace {
 
 constinit CheckpointWatcher* watcher = nullptr;
 
-// How deep the current thread is in wrappers: the native calls JVM_Checkpoint, and an attempt counts
-// once.
+// How deep the current thread is in wrappers: the native calls JVM_Checkpoint, and an attempt
+// counts once.
 constinit thread_local int depth = 0;
 
 int ThreadId() { return static_cast<int>(syscall(SYS_gettid)); }
@@ -99,9 +99,8 @@ bool HasClass(JNIEnv* jni, const char* dotted_name) {
     jclass class_type = jni->FindClass("java/lang/Class");
     jmethodID system_loader =
         jni->GetStaticMethodID(loader_type, "getSystemClassLoader", "()Ljava/lang/ClassLoader;");
-    jmethodID for_name =
-        jni->GetStaticMethodID(class_type, "forName",
-                               "(Ljava/lang/String;ZLjava/lang/ClassLoader;)Ljava/lang/Class;");
+    jmethodID for_name = jni->GetStaticMethodID(
+        class_type, "forName", "(Ljava/lang/String;ZLjava/lang/ClassLoader;)Ljava/lang/Class;");
     jobject loader = jni->CallStaticObjectMethod(loader_type, system_loader);
     jstring name = jni->ExceptionCheck() ? nullptr : jni->NewStringUTF(dotted_name);
     if (name != nullptr) {
@@ -115,8 +114,8 @@ bool HasClass(JNIEnv* jni, const char* dotted_name) {
   return found;
 }
 
-// An element of the native's bundle of {Integer status, …, int[] codes, String[] messages}: the last
-// two are always at the end.
+// An element of the native's bundle of {Integer status, …, int[] codes, String[] messages}: the
+// last two are always at the end.
 jint StatusOf(JNIEnv* jni, jobject integer) {
   jclass type = jni->FindClass("java/lang/Integer");
   jmethodID value = jni->GetMethodID(type, "intValue", "()I");
@@ -189,9 +188,8 @@ void CheckpointWatcher::AddCallbacks(jvmtiEventCallbacks* callbacks) {
     watcher->OnClassPrepare(jni, thread, type);
   };
   callbacks->Exception = [](jvmtiEnv*, JNIEnv* jni, jthread thread, jmethodID, jlocation,
-                            jobject exception, jmethodID catcher, jlocation) {
-    watcher->OnException(jni, thread, exception, catcher);
-  };
+                            jobject exception, jmethodID catcher,
+                            jlocation) { watcher->OnException(jni, thread, exception, catcher); };
 }
 
 void CheckpointWatcher::AddHooks() {
@@ -219,9 +217,8 @@ void CheckpointWatcher::OnNativeMethodBind(JNIEnv*, jmethodID method, void* addr
     if (jvmti_->GetMethodDeclaringClass(method, &type) == JVMTI_ERROR_NONE &&
         jvmti_->GetClassSignature(type, &type_signature, nullptr) == JVMTI_ERROR_NONE) {
       const bool is_core =
-          std::any_of(std::begin(kCoreClasses), std::end(kCoreClasses), [&](const char* core) {
-            return std::strcmp(core, type_signature) == 0;
-          });
+          std::any_of(std::begin(kCoreClasses), std::end(kCoreClasses),
+                      [&](const char* core) { return std::strcmp(core, type_signature) == 0; });
       for (const NativeForm& form : kNativeForms) {
         if (!is_core || std::strcmp(form.signature, signature) != 0) continue;
         if (address != form.wrapper) *form.original = address;
@@ -344,9 +341,10 @@ bool CheckpointWatcher::IsNewFailure(JNIEnv* jni, jobject exception) {
   return same;
 }
 
-// A context throws a CheckpointException of its own where a resource refuses; Core.checkpointRestore1
-// catches it, goes on, and throws another one with everything. Only what leaves that method is the
-// failure of the attempt. A `finally` on its way counts as a catcher too, but throws it again.
+// A context throws a CheckpointException of its own where a resource refuses;
+// Core.checkpointRestore1 catches it, goes on, and throws another one with everything. Only what
+// leaves that method is the failure of the attempt. A `finally` on its way counts as a catcher too,
+// but throws it again.
 bool CheckpointWatcher::StaysInside(JNIEnv* jni, jmethodID catcher) {
   if (catcher == nullptr) return false;
   jclass type = nullptr;
@@ -357,14 +355,12 @@ bool CheckpointWatcher::StaysInside(JNIEnv* jni, jmethodID catcher) {
   if (jvmti_->GetClassSignature(type, &signature, nullptr) == JVMTI_ERROR_NONE &&
       jvmti_->GetMethodName(catcher, &name, nullptr, nullptr) == JVMTI_ERROR_NONE) {
     const std::string_view class_signature = signature;
-    const bool is_core =
-        std::any_of(std::begin(kCoreClasses), std::end(kCoreClasses),
-                    [&](const char* core) { return class_signature == core; });
+    const bool is_core = std::any_of(std::begin(kCoreClasses), std::end(kCoreClasses),
+                                     [&](const char* core) { return class_signature == core; });
     // In generation 3 jdk.crac is the interface to the user: what arrives there has left.
-    const bool is_internal =
-        class_signature.starts_with("Ljdk/internal/crac/") ||
-        (!mirrored_ && (class_signature.starts_with("Ljdk/crac/") ||
-                        class_signature.starts_with("Ljavax/crac/")));
+    const bool is_internal = class_signature.starts_with("Ljdk/internal/crac/") ||
+                             (!mirrored_ && (class_signature.starts_with("Ljdk/crac/") ||
+                                             class_signature.starts_with("Ljavax/crac/")));
     inside = is_internal && (!is_core || std::strcmp(name, "checkpointRestore1") == 0);
   }
   jvmti_->Deallocate(reinterpret_cast<unsigned char*>(name));

@@ -8,13 +8,13 @@
 //     through the PLT slot of libjava: after a failure the descriptors are listed at once, before
 //     Java's afterRestore opens others, and off the safepoint;
 //   - the thrown exception (JVMTI Exception event) brings the suppressed list, and the report is
-//     written. Where Java fails before the native is reached (generations before 3) the exception is
-//     all there is;
+//     written. Where Java fails before the native is reached (generations before 3) the exception
+//     is all there is;
 //   - where the VM has CRaC's extension events, AfterRestore stands in for a native that could not
 //     be wrapped.
 // Before the first attempt none of this runs: on a VM without CRaC no event is enabled at all, and
-// with CRaC only those for natives that are bound and classes that are prepared. The Exception event
-// is enabled by the first attempt.
+// with CRaC only those for natives that are bound and classes that are prepared. The Exception
+// event is enabled by the first attempt.
 #ifndef FDORIGIN_AGENT_JVM_CHECKPOINT_WATCHER_H_
 #define FDORIGIN_AGENT_JVM_CHECKPOINT_WATCHER_H_
 
@@ -84,7 +84,7 @@ class CheckpointWatcher {
   // Guards what follows. The VM thread never takes it, so a holder may wait for a safepoint.
   std::mutex mutex_;
   std::map<int, std::unique_ptr<Attempt>> attempts_;  // by kernel thread id
-  jclass failure_class_ = nullptr;   // global reference
+  jclass failure_class_ = nullptr;                    // global reference
   jweak last_reported_ = nullptr;
 };
 

@@ -35,8 +35,8 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
 [[gnu::noinline]] void StackRecorder::AddJava(JNIEnv* env, bool may_block, const Frame* native,
                                               int native_count, int java_depth,
                                               RecordedStack* stack) {
-  auto* frames = static_cast<Frame*>(
-      alloca(static_cast<size_t>(native_count + java_depth) * sizeof(Frame)));
+  auto* frames =
+      static_cast<Frame*>(alloca(static_cast<size_t>(native_count + java_depth) * sizeof(Frame)));
   std::memcpy(static_cast<void*>(frames), native,
               static_cast<size_t>(native_count) * sizeof(Frame));
   stack->virtual_thread = java_->OnVirtualThread(env);

@@ -18,7 +18,7 @@ struct RecordedStack {
   JavaStackStatus java_stack = JavaStackStatus::kNotAJavaThread;
   bool virtual_thread = false;
   char virtual_name[64] = "";  // of the virtual thread; the carrier's name is not its name
-  bool through_jvm = false;  // a frame of libjvm is among the native ones
+  bool through_jvm = false;    // a frame of libjvm is among the native ones
 };
 
 class StackRecorder {

@@ -106,16 +106,16 @@ StackId StackStore::Intern(const Frame* frames, int count) {
     uint32_t id = entry.load(std::memory_order_acquire);
     if (id == 0) {
       if (stored == 0) {
+        // The frames first: a stack for which there is no room must not use up the region.
+        for (int i = 0; i < count; ++i) {
+          if (InternFrame(frames[i]) == 0) return StackId::kNone;
+        }
         const size_t words = static_cast<size_t>(count);
-        const RegionOffset at =
-            region_->Allocate(sizeof(StoredStack) + words * sizeof(uint32_t));
+        const RegionOffset at = region_->Allocate(sizeof(StoredStack) + words * sizeof(uint32_t));
         if (at == 0) return StackId::kNone;
         *region_->At<StoredStack>(at) = {hash, static_cast<uint32_t>(count)};
         auto* numbers = region_->At<uint32_t>(at + sizeof(StoredStack));
-        for (int i = 0; i < count; ++i) {
-          numbers[i] = InternFrame(frames[i]);
-          if (numbers[i] == 0) return StackId::kNone;
-        }
+        for (int i = 0; i < count; ++i) numbers[i] = InternFrame(frames[i]);
         stored = static_cast<uint32_t>(at / 16);
       }
       if (entry.compare_exchange_strong(id, stored, std::memory_order_acq_rel)) {

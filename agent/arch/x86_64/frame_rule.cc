@@ -3,11 +3,13 @@
 
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 namespace fdorigin {
@@ -17,10 +19,19 @@ namespace {
 // stack pointer and the frame pointer are far apart, and every word of memory near them reads as
 // its own address plus kTag. Where the step ends therefore says how it got there: which register
 // the CFA is based on, at what offset, and from which word each value was loaded.
-constexpr uint64_t kFakeSp = uint64_t{1} << 44;
-constexpr uint64_t kFakeFp = uint64_t{2} << 44;
-constexpr uint64_t kFakeReach = uint64_t{1} << 30;
+//
+// The accessor says so; but libunwind evaluates DWARF expressions (the CFA of a realigned stack is
+// one) without asking it: it loads from the address itself. So the registers point into a mapping
+// of our own, which reads as zero and is never touched otherwise. A step with a real stack gives
+// libunwind the same place for every register whose value is not known.
+constexpr uint64_t kFakeReach = uint64_t{2} << 20;
+constexpr uint64_t kFakeSp = 1 * kFakeReach;  // offsets into the mapping, each in the middle
+constexpr uint64_t kFakeFp = 3 * kFakeReach;  // of a range of its own
+constexpr uint64_t kUnknown = 5 * kFakeReach;
+constexpr uint64_t kFakeBytes = 6 * kFakeReach;
 constexpr uint64_t kTag = uint64_t{1} << 62;
+
+constinit uint64_t fake_memory = 0;  // set by PrepareUnwinding()
 
 constexpr int32_t kMaxCfaOffset = (1 << 19) - 1;
 constexpr int32_t kMaxFpOffset = (1 << 17) - 1;
@@ -34,15 +45,15 @@ struct StepContext {
   StackProbe* probe;  // null while a rule is learnt
 };
 
-bool IsNear(uint64_t address, uint64_t middle) {
-  return address - (middle - kFakeReach) < 2 * kFakeReach;
+bool IsNear(uint64_t address, uint64_t fake) {
+  return address - (fake_memory + fake - kFakeReach) < 2 * kFakeReach;
 }
 
 // libunwind passes the context's address with its own "validate" flag in bit 0.
 int AccessMemory(unw_addr_space_t, unw_word_t address, unw_word_t* value, int write, void* arg) {
   auto* context = reinterpret_cast<StepContext*>(reinterpret_cast<uintptr_t>(arg) & ~uintptr_t{1});
   const uint64_t own = reinterpret_cast<uint64_t>(&context->registers);
-  const bool own_register = address >= own && address + 8 <= own + sizeof(ucontext_t);
+  const bool own_register = address - own <= sizeof(ucontext_t) - 8;
   if (write) {
     if (!own_register) return -UNW_EINVAL;
     std::memcpy(reinterpret_cast<void*>(address), value, 8);
@@ -62,29 +73,35 @@ int AccessMemory(unw_addr_space_t, unw_word_t address, unw_word_t* value, int wr
   return 0;
 }
 
-// One step of libunwind from `from`. False where it ends or fails.
-bool Step(StepContext* context, const WalkRegisters& from, WalkRegisters* to) {
+enum class StepResult { kMoved, kEnd, kFailed };
+
+// One step of libunwind from `from`. kEnd where the stack ends, or the code has no unwind
+// information.
+StepResult Step(StepContext* context, const WalkRegisters& from, WalkRegisters* to) {
   std::memset(&context->registers, 0, sizeof(context->registers));
   greg_t* registers = context->registers.uc_mcontext.gregs;
+  for (int i = REG_R8; i <= REG_RCX; ++i)
+    registers[i] = static_cast<greg_t>(fake_memory + kUnknown);
   registers[REG_RIP] = static_cast<greg_t>(from.pc);
   registers[REG_RSP] = static_cast<greg_t>(from.sp);
   registers[REG_RBP] = static_cast<greg_t>(from.fp);
   unw_cursor_t cursor;
-  if (unw_init_local2(&cursor, &context->registers,
-                      from.interrupted ? UNW_INIT_SIGNAL_FRAME : 0) < 0) {
-    return false;
+  if (unw_init_local2(&cursor, &context->registers, from.interrupted ? UNW_INIT_SIGNAL_FRAME : 0) <
+      0) {
+    return StepResult::kFailed;
   }
-  if (unw_step(&cursor) <= 0) return false;
+  const int moved = unw_step(&cursor);
+  if (moved < 0) return StepResult::kFailed;
   unw_word_t pc = 0;
   unw_word_t sp = 0;
   unw_word_t fp = 0;
-  if (unw_get_reg(&cursor, UNW_X86_64_RIP, &pc) < 0 ||
+  if (moved == 0 || unw_get_reg(&cursor, UNW_X86_64_RIP, &pc) < 0 ||
       unw_get_reg(&cursor, UNW_X86_64_RSP, &sp) < 0 ||
       unw_get_reg(&cursor, UNW_X86_64_RBP, &fp) < 0 || pc == 0) {
-    return false;
+    return StepResult::kEnd;
   }
   *to = {pc, sp, fp, false};
-  return true;
+  return StepResult::kMoved;
 }
 
 // __restore_rt, the code a signal handler returns to: mov $15,%rax; syscall.
@@ -114,6 +131,11 @@ FrameRule FrameRule::Unpack(uint64_t bits) {
 }
 
 void PrepareUnwinding() {
+  if (fake_memory == 0) {
+    void* memory =
+        mmap(nullptr, kFakeBytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory != MAP_FAILED) fake_memory = reinterpret_cast<uint64_t>(memory);
+  }
   unw_set_caching_policy(unw_local_addr_space, UNW_CACHE_NONE);  // initialises libunwind, too
   unw_get_accessors(unw_local_addr_space)->access_mem = &AccessMemory;
 }
@@ -125,18 +147,24 @@ FrameRule LearnFrameRule(uint64_t pc, bool interrupted) {
     return rule;
   }
   rule.kind = FrameRuleKind::kEnd;
+  if (fake_memory == 0) return rule;
+  const uint64_t fake_sp = fake_memory + kFakeSp;
+  const uint64_t fake_fp = fake_memory + kFakeFp;
   StepContext context;
   context.probe = nullptr;
   WalkRegisters to;
-  if (!Step(&context, {pc, kFakeSp, kFakeFp, interrupted}, &to)) return rule;
+  const StepResult result = Step(&context, {pc, fake_sp, fake_fp, interrupted}, &to);
+  if (result == StepResult::kEnd) return rule;
 
+  // A step that only fails with registers like these asks for more than they can tell.
   rule.kind = FrameRuleKind::kComplex;
+  if (result == StepResult::kFailed) return rule;
   rule.cfa_from_fp = IsNear(to.sp, kFakeFp);
   if (!rule.cfa_from_fp && !IsNear(to.sp, kFakeSp)) return rule;
-  const uint64_t cfa_offset = to.sp - (rule.cfa_from_fp ? kFakeFp : kFakeSp);
+  const uint64_t cfa_offset = to.sp - (rule.cfa_from_fp ? fake_fp : fake_sp);
   if (cfa_offset > kMaxCfaOffset || to.pc != to.sp - 8 + kTag) return rule;
   rule.cfa_offset = static_cast<int32_t>(cfa_offset);
-  if (to.fp != kFakeFp) {
+  if (to.fp != fake_fp) {
     const int64_t fp_offset = static_cast<int64_t>(to.fp - kTag - to.sp);
     if (fp_offset > kMaxFpOffset || fp_offset < -kMaxFpOffset) return rule;
     rule.fp_saved = true;
@@ -147,8 +175,8 @@ FrameRule LearnFrameRule(uint64_t pc, bool interrupted) {
 }
 
 bool StackProbe::Readable(uint64_t address) {
+  if (address < kPage || address > (uint64_t{1} << 47) - 8) return false;
   if (address >= readable_low && address + 8 <= readable_high) return true;
-  if (address < kPage || address + 8 > uint64_t{1} << 47) return false;
   const int saved = errno;
   // The kernel copies the 8 bytes before it looks at `how`: EFAULT where they cannot be read,
   // EINVAL where they can, and nothing changes either way.
@@ -185,22 +213,33 @@ bool ApplyFrameRule(const FrameRule& rule, StackProbe* probe, WalkRegisters* reg
     }
     case FrameRuleKind::kSignal: {
       // The handler returned into __restore_rt, so sp is at the kernel's ucontext.
-      const auto* context = reinterpret_cast<const ucontext_t*>(old_sp);
-      const greg_t* saved = context->uc_mcontext.gregs;
-      if (!probe->Readable(reinterpret_cast<uint64_t>(&saved[REG_RBP])) ||
-          !probe->Readable(reinterpret_cast<uint64_t>(&saved[REG_RSP])) ||
-          !probe->Readable(reinterpret_cast<uint64_t>(&saved[REG_RIP]))) {
+      const uint64_t gregs =
+          old_sp + offsetof(ucontext_t, uc_mcontext) + offsetof(mcontext_t, gregs);
+      const auto load = [&](int greg, uint64_t* value) {
+        const uint64_t at = gregs + static_cast<uint64_t>(greg) * sizeof(greg_t);
+        if (!probe->Readable(at)) return false;
+        *value = *reinterpret_cast<const uint64_t*>(at);
+        return true;
+      };
+      WalkRegisters saved;
+      saved.interrupted = true;
+      if (!load(REG_RIP, &saved.pc) || !load(REG_RSP, &saved.sp) || !load(REG_RBP, &saved.fp)) {
         return false;
       }
-      *registers = {static_cast<uint64_t>(saved[REG_RIP]), static_cast<uint64_t>(saved[REG_RSP]),
-                    static_cast<uint64_t>(saved[REG_RBP]), true};
+      *registers = saved;
       return registers->pc != 0;
     }
     case FrameRuleKind::kComplex: {
       StepContext context;
       context.probe = probe;
       WalkRegisters to;
-      if (!Step(&context, *registers, &to)) return false;
+      WalkRegisters from = *registers;
+      // A frame pointer that is used as another register leads anywhere.
+      if (!probe->Readable(from.fp) || !probe->Readable(from.fp - kPage)) {
+        from.fp = fake_memory + kUnknown;
+      }
+      if (Step(&context, from, &to) != StepResult::kMoved) return false;
+      if (to.fp == fake_memory + kUnknown) to.fp = registers->fp;
       if (to.sp <= old_sp || to.sp - old_sp > kMaxFrameBytes) return false;
       *registers = to;
       return true;

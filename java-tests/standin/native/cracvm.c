@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #endif
 #include "cracvm.h"
-#include "vm_events.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -26,6 +25,8 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "vm_events.h"
 
 // Room for a link text, ",port=NNNNN" and the words around them.
 enum { kDetailsSize = PATH_MAX + 64, kMessageSize = kDetailsSize + 64 };

@@ -1,0 +1,452 @@
+// Every hooked call, made through libraries that are bound in different ways: what is recorded is
+// what the kernel, the clock and the loader say.
+#include "interpose/calls.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "interpose/harness.h"
+
+namespace fdorigin {
+namespace {
+
+using Arguments = std::array<int64_t, kMaxArguments>;
+
+int64_t Now() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// Makes calls through one library, and knows what the last one was.
+class Calls {
+ public:
+  explicit Calls(const std::string& variant)
+      : library_(variant), fortified_(variant == "calls_fortify") {}
+
+  int operator()(const std::string& name, heron_request* request) {
+    name_ = name;
+    before_ = Now();
+    const int result = library_.Call(name, request);
+    after_ = Now();
+    return result;
+  }
+
+  // The last call made the descriptor.
+  void Opened(int fd, const Arguments& arguments, int from_fd = -1) const {
+    REQUIRE(fd >= 0);
+    const std::optional<FdEntry> entry = Harness::Get().table.Copy(fd);
+    REQUIRE(entry);
+    CHECK(entry->fd == fd);
+    CHECK(entry->identity == IdentityOf(fd));
+    CHECK(entry->identity.ino != 0);
+    CHECK(entry->history.empty());
+    CHECK_FALSE(entry->inherited);
+    CHECK_FALSE(entry->lost);
+    CheckRecord(entry->origin, arguments, from_fd);
+    CHECK(entry->origin.address_size == 0);
+  }
+
+  // The last call is the descriptor's latest step.
+  void Happened(int fd, const Arguments& arguments, const void* address, size_t size) const {
+    const std::optional<FdEntry> entry = Harness::Get().table.Copy(fd);
+    REQUIRE(entry);
+    REQUIRE_FALSE(entry->history.empty());
+    const CallRecord& step = entry->history.back();
+    CheckRecord(step, arguments, -1);
+    REQUIRE(step.address_size == size);
+    if (size > 0) CHECK(std::memcmp(step.address, address, size) == 0);
+  }
+
+  // The last call ended it.
+  void Closed(int fd) const {
+    CHECK(IdentityOf(fd) == FdIdentity{});
+    CHECK_FALSE(Harness::Get().table.Copy(fd));
+  }
+
+  int Socket() { return library_.Socket(); }
+  void Close(int fd) { REQUIRE(library_.Close(fd) == 0); }
+
+ private:
+  void CheckRecord(const CallRecord& record, const Arguments& arguments, int from_fd) const {
+    // What the fortified headers make of open.
+    const std::string expected = !fortified_         ? name_
+                                 : name_ == "open"   ? "__open_2"
+                                 : name_ == "open64" ? "__open64_2"
+                                                     : name_;
+    CHECK(NameOf(record) == expected);
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      INFO("argument " << i);
+      CHECK(record.arguments[i] == arguments[i]);
+    }
+    CHECK(record.from_fd == from_fd);
+    CHECK(record.tid == syscall(SYS_gettid));
+    CHECK(record.at_ns >= before_);
+    CHECK(record.at_ns <= after_);
+    char thread[16] = {};
+    pthread_getname_np(pthread_self(), thread, sizeof(thread));
+    CHECK(Harness::Get().strings.Get(record.thread_name) == thread);
+    CHECK(record.thread_kind == ThreadKind::kNative);
+    CHECK(record.java_stack == JavaStackStatus::kBeforeVmInit);
+    const Caller caller = CallerOf(record);
+    CHECK(caller.function == "heron_" + name_);
+    CHECK(caller.file == library_.path());
+    // Below the library's function is the program, down to its start.
+    const std::vector<Frame> frames = Harness::Get().stacks.Get(record.stack);
+    REQUIRE(frames.size() > 4);
+    CHECK(Harness::Get().images.Get(frames[1].image)->role == ImageRole::kSelf);
+  }
+
+  Library library_;
+  bool fortified_;
+  std::string name_;
+  int64_t before_ = 0;
+  int64_t after_ = 0;
+};
+
+// A file of the test's own; removed at the end.
+class TemporaryFile {
+ public:
+  TemporaryFile() {
+    const int fd = mkstemp(path_);
+    REQUIRE(fd >= 0);
+    close(fd);
+  }
+  ~TemporaryFile() { unlink(path_); }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  const char* path() const { return path_; }
+
+ private:
+  char path_[32] = "/tmp/fdorigin-test-XXXXXX";
+};
+
+// A listening TCP socket on the loopback interface, and what the hooks do not see of it.
+class Listener {
+ public:
+  Listener() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    REQUIRE(fd_ >= 0);
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(bind(fd_, reinterpret_cast<sockaddr*>(&address_), sizeof(address_)) == 0);
+    socklen_t size = sizeof(address_);
+    REQUIRE(getsockname(fd_, reinterpret_cast<sockaddr*>(&address_), &size) == 0);
+    REQUIRE(listen(fd_, 5) == 0);
+  }
+  ~Listener() {
+    close(fd_);
+    if (client_ >= 0) close(client_);
+  }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  void ConnectClient() {
+    client_ = socket(AF_INET, SOCK_STREAM, 0);
+    REQUIRE(connect(client_, reinterpret_cast<sockaddr*>(&address_), sizeof(address_)) == 0);
+  }
+  int fd() const { return fd_; }
+  sockaddr_in* address() { return &address_; }
+
+ private:
+  int fd_;
+  int client_ = -1;
+  sockaddr_in address_ = {};
+};
+
+void OpensOne(Calls& calls, const std::string& name, heron_request request,
+              const Arguments& arguments, int from_fd = -1) {
+  const int fd = calls(name, &request);
+  calls.Opened(fd, arguments, from_fd);
+  calls.Close(fd);
+}
+
+void OpensPair(Calls& calls, const std::string& name, heron_request request,
+               const Arguments& arguments) {
+  REQUIRE(calls(name, &request) == 0);
+  REQUIRE(request.pair[0] != request.pair[1]);
+  for (const int fd : request.pair) {
+    calls.Opened(fd, arguments);
+    calls.Close(fd);
+  }
+}
+
+void OpensFile(Calls& calls, const std::string& name) {
+  const TemporaryFile file;
+  OpensOne(calls, name, {.a = O_RDWR | O_CLOEXEC, .path = file.path()}, {O_RDWR | O_CLOEXEC});
+}
+
+void OpensFileAt(Calls& calls, const std::string& name) {
+  const int directory = open("/", O_RDONLY | O_DIRECTORY);
+  OpensOne(calls, name, {.a = directory, .b = O_RDONLY, .path = "proc/self/maps"},
+           {directory, O_RDONLY});
+  close(directory);
+}
+
+void Creates(Calls& calls, const std::string& name) {
+  const TemporaryFile file;
+  OpensOne(calls, name, {.a = 0640, .path = file.path()}, {0, 0640});
+}
+
+void Accepts(Calls& calls, const std::string& name) {
+  Listener listener;
+  listener.ConnectClient();
+  OpensOne(calls, name, {.a = listener.fd(), .b = SOCK_CLOEXEC}, {listener.fd()}, listener.fd());
+}
+
+void Replaces(Calls& calls, const std::string& name, int flags) {
+  const int from = calls.Socket();
+  const int to = calls.Socket();
+  const uint32_t generation = Harness::Get().table.Copy(to)->generation;
+  heron_request request = {.a = from, .b = to, .c = flags};
+  REQUIRE(calls(name, &request) == to);
+  calls.Opened(to, {from, to, flags}, from);
+  CHECK(Harness::Get().table.Copy(to)->generation > generation);
+  // A number that was not open before.
+  calls.Close(to);
+  REQUIRE(calls(name, &request) == to);
+  calls.Opened(to, {from, to, flags}, from);
+  calls.Close(from);
+  calls.Close(to);
+}
+
+void Duplicates(Calls& calls, const std::string& name) {
+  const int from = calls.Socket();
+  // Whatever the caller left above the int it passed is not part of the argument.
+  OpensOne(calls, name, {.a = from, .b = F_DUPFD_CLOEXEC, .d = 0x5a5a'5a5a'0000'0064},
+           {from, F_DUPFD_CLOEXEC, 100}, from);
+  OpensOne(calls, name, {.a = from, .b = F_DUPFD, .d = 90}, {from, F_DUPFD, 90}, from);
+  // Other commands are no step of a descriptor's life.
+  heron_request request = {.a = from, .b = F_GETFD};
+  CHECK(calls(name, &request) >= 0);
+  CHECK(Harness::Get().table.Copy(from)->history.empty());
+  CHECK(NameOf(Harness::Get().table.Copy(from)->origin) == "socket");
+  calls.Close(from);
+}
+
+void OpensStream(Calls& calls, const std::string& name) {
+  heron_request request = {.path = "/proc/self/maps"};
+  const int fd = calls(name, &request);
+  calls.Opened(fd, {});
+  CHECK(calls("fclose", &request) == 0);
+  calls.Closed(fd);
+}
+
+using Scenario = void (*)(Calls&);
+
+// By the call's name. An entry of FDORIGIN_HOOKED_CALLS that is not here fails the first test.
+const std::map<std::string, Scenario>& Scenarios() {
+  static const std::map<std::string, Scenario> scenarios = {
+      {"socket",
+       [](Calls& calls) {
+         OpensOne(calls, "socket", {.a = AF_INET, .b = SOCK_DGRAM | SOCK_CLOEXEC, .c = IPPROTO_UDP},
+                  {AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP});
+       }},
+      {"socketpair",
+       [](Calls& calls) {
+         OpensPair(calls, "socketpair", {.a = AF_UNIX, .b = SOCK_SEQPACKET},
+                   {AF_UNIX, SOCK_SEQPACKET, 0});
+       }},
+      {"accept", [](Calls& calls) { Accepts(calls, "accept"); }},
+      {"accept4", [](Calls& calls) { Accepts(calls, "accept4"); }},
+      {"bind",
+       [](Calls& calls) {
+         heron_request request = {.a = AF_INET, .b = SOCK_STREAM};
+         const int fd = calls("socket", &request);
+         sockaddr_in address = {};
+         address.sin_family = AF_INET;
+         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+         request = {.a = fd, .pointer = &address, .size = sizeof(address)};
+         REQUIRE(calls("bind", &request) == 0);
+         calls.Happened(fd, {fd}, &address, sizeof(address));
+         calls.Close(fd);
+       }},
+      {"connect",
+       [](Calls& calls) {
+         Listener listener;
+         heron_request request = {.a = AF_INET, .b = SOCK_STREAM};
+         const int fd = calls("socket", &request);
+         request = {.a = fd, .pointer = listener.address(), .size = sizeof(sockaddr_in)};
+         REQUIRE(calls("connect", &request) == 0);
+         calls.Happened(fd, {fd}, listener.address(), sizeof(sockaddr_in));
+         calls.Close(fd);
+       }},
+      {"listen",
+       [](Calls& calls) {
+         heron_request request = {.a = AF_INET, .b = SOCK_STREAM};
+         const int fd = calls("socket", &request);
+         request = {.a = fd, .b = 17};
+         REQUIRE(calls("listen", &request) == 0);
+         calls.Happened(fd, {fd, 17}, nullptr, 0);
+         calls.Close(fd);
+       }},
+      {"dup",
+       [](Calls& calls) {
+         const int from = calls.Socket();
+         OpensOne(calls, "dup", {.a = from}, {from}, from);
+         calls.Close(from);
+       }},
+      {"dup2", [](Calls& calls) { Replaces(calls, "dup2", 0); }},
+      {"dup3", [](Calls& calls) { Replaces(calls, "dup3", O_CLOEXEC); }},
+      {"fcntl", [](Calls& calls) { Duplicates(calls, "fcntl"); }},
+      {"fcntl64", [](Calls& calls) { Duplicates(calls, "fcntl64"); }},
+      {"close",
+       [](Calls& calls) {
+         const int fd = calls.Socket();
+         REQUIRE(Harness::Get().table.Copy(fd));
+         heron_request request = {.a = fd};
+         REQUIRE(calls("close", &request) == 0);
+         calls.Closed(fd);
+       }},
+      {"open", [](Calls& calls) { OpensFile(calls, "open"); }},
+      {"open64", [](Calls& calls) { OpensFile(calls, "open64"); }},
+      {"__open_2", [](Calls& calls) { OpensFile(calls, "__open_2"); }},
+      {"__open64_2", [](Calls& calls) { OpensFile(calls, "__open64_2"); }},
+      {"openat", [](Calls& calls) { OpensFileAt(calls, "openat"); }},
+      {"openat64", [](Calls& calls) { OpensFileAt(calls, "openat64"); }},
+      {"creat", [](Calls& calls) { Creates(calls, "creat"); }},
+      {"creat64", [](Calls& calls) { Creates(calls, "creat64"); }},
+      {"fopen", [](Calls& calls) { OpensStream(calls, "fopen"); }},
+      {"fopen64", [](Calls& calls) { OpensStream(calls, "fopen64"); }},
+      {"fclose",
+       [](Calls& calls) {
+         OpensStream(calls, "fopen");
+         // A stream without a descriptor ends nobody's record.
+         char text[] = "x";
+         heron_request request = {.pointer = fmemopen(text, 1, "r")};
+         const int fd = calls.Socket();
+         CHECK(calls("fclose", &request) == 0);
+         CHECK(Harness::Get().table.Copy(fd));
+         calls.Close(fd);
+       }},
+      {"opendir",
+       [](Calls& calls) {
+         heron_request request = {.path = "/proc/self"};
+         const int fd = calls("opendir", &request);
+         calls.Opened(fd, {});
+         CHECK(calls("closedir", &request) == 0);
+       }},
+      {"closedir",
+       [](Calls& calls) {
+         heron_request request = {.path = "/"};
+         const int fd = calls("opendir", &request);
+         REQUIRE(Harness::Get().table.Copy(fd));
+         CHECK(calls("closedir", &request) == 0);
+         calls.Closed(fd);
+       }},
+      {"memfd_create",
+       [](Calls& calls) {
+         OpensOne(calls, "memfd_create", {.a = MFD_CLOEXEC, .path = "heron"}, {0, MFD_CLOEXEC});
+       }},
+      {"pipe", [](Calls& calls) { OpensPair(calls, "pipe", {}, {}); }},
+      {"pipe2", [](Calls& calls) { OpensPair(calls, "pipe2", {.a = O_NONBLOCK}, {O_NONBLOCK}); }},
+      {"epoll_create", [](Calls& calls) { OpensOne(calls, "epoll_create", {.a = 5}, {5}); }},
+      {"epoll_create1",
+       [](Calls& calls) {
+         OpensOne(calls, "epoll_create1", {.a = EPOLL_CLOEXEC}, {EPOLL_CLOEXEC});
+       }},
+      {"eventfd",
+       [](Calls& calls) {
+         OpensOne(calls, "eventfd", {.a = 3, .b = EFD_NONBLOCK}, {3, EFD_NONBLOCK});
+       }},
+      {"timerfd_create",
+       [](Calls& calls) {
+         OpensOne(calls, "timerfd_create", {.a = CLOCK_MONOTONIC, .b = TFD_CLOEXEC},
+                  {CLOCK_MONOTONIC, TFD_CLOEXEC});
+       }},
+      {"signalfd",
+       [](Calls& calls) {
+         sigset_t signals;
+         sigemptyset(&signals);
+         heron_request request = {.a = -1, .b = SFD_CLOEXEC, .pointer = &signals};
+         const int fd = calls("signalfd", &request);
+         calls.Opened(fd, {-1, SFD_CLOEXEC});
+         // Given a descriptor it makes none.
+         const uint32_t generation = Harness::Get().table.Copy(fd)->generation;
+         request.a = fd;
+         CHECK(calls("signalfd", &request) == fd);
+         CHECK(Harness::Get().table.Copy(fd)->generation == generation);
+         calls.Close(fd);
+       }},
+      {"inotify_init", [](Calls& calls) { OpensOne(calls, "inotify_init", {}, {}); }},
+      {"inotify_init1",
+       [](Calls& calls) { OpensOne(calls, "inotify_init1", {.a = IN_NONBLOCK}, {IN_NONBLOCK}); }},
+  };
+  return scenarios;
+}
+
+TEST_CASE("every hooked call has a scenario") {
+  std::set<std::string> hooked;
+  for (const CallInfo& call : HookedCalls()) hooked.insert(call.name);
+  hooked.erase("");  // entry 0 is none
+  std::set<std::string> tried;
+  for (const auto& [name, scenario] : Scenarios()) tried.insert(name);
+  CHECK(hooked == tried);
+  CHECK(HookedCalls().size() == HookedFunctions().size() + 1);
+}
+
+TEST_CASE("every hooked call is recorded as it was made") {
+  const std::string variant = GENERATE("calls_lazy", "calls_now", "calls_noplt", "calls_fortify");
+  const uint64_t dropped = Harness::Get().table.dropped();
+  Calls calls(variant);
+  for (const auto& [name, scenario] : Scenarios()) {
+    INFO(name << " through " << variant);
+    scenario(calls);
+  }
+  CHECK(Harness::Get().table.dropped() == dropped);
+}
+
+TEST_CASE("each of the several slots of one import is hooked") {
+  Library library("slots");
+  for (const std::string name : {"direct", "constant_table", "writable_table", "address"}) {
+    INFO(name);
+    heron_request request = {.a = AF_UNIX, .b = SOCK_STREAM};
+    const int fd = library.Call(name, &request);
+    const std::optional<FdEntry> entry = Harness::Get().table.Copy(fd);
+    REQUIRE(entry);
+    CHECK(CallerOf(entry->origin).function == "heron_" + name);
+    request.a = fd;
+    REQUIRE(library.Call("table_close", &request) == 0);
+    CHECK_FALSE(Harness::Get().table.Copy(fd));
+  }
+}
+
+TEST_CASE("a long address is cut") {
+  Library library("calls_now");
+  sockaddr_storage address = {};
+  address.ss_family = AF_UNIX;
+  std::memset(reinterpret_cast<char*>(&address) + 3, 'h', 80);  // abstract, with a name of 80
+  const int fd = library.Socket();
+  heron_request request = {.a = fd, .pointer = &address, .size = 83};
+  REQUIRE(library.Call("bind", &request) == 0);
+  const FdEntry entry = *Harness::Get().table.Copy(fd);
+  REQUIRE(entry.history.size() == 1);
+  CHECK(std::memcmp(entry.history[0].address, &address, kMaxRecordedAddress) == 0);
+  CHECK(entry.history[0].address_size == 83);
+  library.Close(fd);
+}
+
+}  // namespace
+}  // namespace fdorigin
