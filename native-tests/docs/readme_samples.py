@@ -1,0 +1,42 @@
+"""Runs scripts/demo and looks for the README's samples in what it prints.
+
+Blocks that follow a line <!-- sample: demo --> must stand in the demo's output, line by line and in
+order. Numbers (descriptors, ports, counts) are any numbers, and the checkout's own path is left out. A README without such a block fails.
+"""
+
+import re
+import subprocess
+import sys
+
+
+def normalised(line, root=""):
+    return re.sub(r"\d+", "N", line.replace(root + "/", "").strip())
+
+
+def samples(readme):
+    return re.findall(r"<!-- sample: demo -->\n+```\w*\n(.*?)```", readme, re.S)
+
+
+def main():
+    root = sys.argv[1]
+    with open(f"{root}/README.md", encoding="utf-8") as file:
+        blocks = samples(file.read())
+    if not blocks:
+        sys.exit("README.md has no sample of the demo")
+    demo = subprocess.run(
+        [f"{root}/scripts/demo"], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    print(demo.stdout, demo.stderr)
+    if demo.returncode != 0:
+        sys.exit(f"scripts/demo ended with {demo.returncode}")
+    printed = [normalised(line, root) for line in demo.stdout.splitlines()]
+    for block in blocks:
+        wanted = [normalised(line) for line in block.splitlines()]
+        if not any(
+            printed[at : at + len(wanted)] == wanted for at in range(len(printed))
+        ):
+            sys.exit("the demo does not print, as README.md says:\n" + block)
+    print(f"{len(blocks)} sample(s) as printed")
+
+
+main()
