@@ -1,15 +1,17 @@
 # What the agent is built with. All of it is linked in statically: libfdorigin.so is one file that
-# needs glibc only. The targets defined here are fdorigin_absl, fdorigin_libunwind and
-# jvmti_headers; nlohmann_json::nlohmann_json comes from its own package.
+# needs glibc only. The targets defined here are fdorigin_absl, fdorigin_libunwind, fdorigin_zydis
+# and jvmti_headers; nlohmann_json::nlohmann_json comes from its own package.
 
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(Threads REQUIRED)
 
-# Abseil and libunwind, as scripts/setup builds them: position-independent and hidden, libunwind
-# without its pipe. (Debian's archives of both link into programs only.)
+# Abseil, libunwind and Zydis, as scripts/setup builds them: position-independent and hidden,
+# libunwind without its pipe. (Debian's archives of the first two link into programs only, and of
+# the third it has none.)
 set(FDORIGIN_DEPS "${PROJECT_SOURCE_DIR}/build/deps"
     CACHE PATH "Where scripts/setup put the libraries that it built")
-foreach(archive IN ITEMS abseil/lib/libabsl.a libunwind/lib/libunwind.a)
+foreach(archive IN ITEMS abseil/lib/libabsl.a libunwind/lib/libunwind.a
+                         zydis/lib/libzydis.a)
   if(NOT EXISTS "${FDORIGIN_DEPS}/${archive}")
     message(FATAL_ERROR "There is no ${FDORIGIN_DEPS}/${archive}: run scripts/setup first")
   endif()
@@ -27,6 +29,12 @@ target_include_directories(fdorigin_libunwind SYSTEM
 target_link_libraries(
   fdorigin_libunwind INTERFACE "${FDORIGIN_DEPS}/libunwind/lib/libunwind-${FDORIGIN_ARCH}.a"
                                "${FDORIGIN_DEPS}/libunwind/lib/libunwind.a")
+
+# The decoder only, in its minimal mode.
+add_library(fdorigin_zydis INTERFACE)
+target_include_directories(fdorigin_zydis SYSTEM INTERFACE "${FDORIGIN_DEPS}/zydis/include")
+target_compile_definitions(fdorigin_zydis INTERFACE ZYDIS_STATIC_BUILD ZYCORE_STATIC_BUILD)
+target_link_libraries(fdorigin_zydis INTERFACE "${FDORIGIN_DEPS}/zydis/lib/libzydis.a")
 
 # jni.h and jvmti.h, of JAVA_HOME or else of an installed JDK 17. Headers only: the agent finds the
 # JVM that loads it at run time.

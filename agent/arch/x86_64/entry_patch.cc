@@ -1,0 +1,652 @@
+// The entry becomes `jmp rel32`, five bytes. Every rel32 leads at most 2 GiB away, and hooks may be
+// anywhere, so it leads to a slot nearby:
+//
+//   slot + 0    jmp *2(%rip); ud2      the stub
+//   slot + 8    the hook's address
+//   slot + 16   the moved instructions  the trampoline, at most 4 + 15 bytes
+//               jmp rel32               to the function, behind them
+//
+// One store changes the entry. It is atomic because the five bytes lie in one aligned 8-byte word,
+// which is all that both Intel and AMD promise; functions of libraries begin at multiples of 16.
+//
+// The first instruction is the easy case where it has five bytes or more. If there is a boundary
+// inside the five bytes, at k, some thread may have been interrupted there, and would go on in the
+// middle of the jump. So the slot is put where bytes k..4 of the jump, the upper bytes of its
+// distance, are the same as before: whoever stands at k finds the old instructions. That fixes the
+// slot's address to within 256^(k-1) bytes. (Chamith et al., "Instruction Punning", PLDI 2017.) The
+// addresses in question are mostly some hundred MiB above the library, where nothing is. Where they
+// are taken or do not exist, any other slot will do, since almost no other thread runs when this is
+// done.
+//
+// An endbr64 is moved like any other instruction: the trampoline is then a valid target of indirect
+// calls. The entry is one no more, which matters to nobody, as Linux does not track indirect
+// branches in user mode. (Shadow stacks do not mind jumps.)
+#include "arch/entry_patch.h"
+
+#include <Zydis/Decoder.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace fdorigin {
+namespace {
+
+constexpr uint64_t kPageBytes = 4096;
+constexpr size_t kJumpBytes = 5;
+constexpr size_t kTrampolineOffset = 16;
+constexpr size_t kMaxMovedBytes = kJumpBytes - 1 + ZYDIS_MAX_INSTRUCTION_LENGTH;
+constexpr size_t kSlotBytes = 48;
+static_assert(kTrampolineOffset + kMaxMovedBytes + kJumpBytes <= kSlotBytes);
+constexpr uint8_t kJmpRel32 = 0xe9;
+constexpr uint8_t kInt3 = 0xcc;
+
+// Where a new page may be: above what is kept free below, under the end of user space.
+constexpr uint64_t kLowestAddress = uint64_t{1} << 20;
+constexpr uint64_t kHighestAddress = (uint64_t{1} << 47) - kPageBytes;
+// The heap and the main thread's stack grow: a page in their way would stop them.
+constexpr uint64_t kHeapGrowth = uint64_t{1} << 30;
+constexpr uint64_t kMinStackGrowth = uint64_t{128} << 20;
+constexpr uint64_t kMaxStackGrowth = uint64_t{1} << 30;
+
+uint64_t AddressOf(const void* pointer) { return reinterpret_cast<uint64_t>(pointer); }
+uint8_t* PointerTo(uint64_t address) { return reinterpret_cast<uint8_t*>(address); }
+uint64_t PageOf(uint64_t address) { return address & ~(kPageBytes - 1); }
+
+bool FitsInt32(int64_t value) { return value >= INT32_MIN && value <= INT32_MAX; }
+
+std::string SystemError(const char* call) {
+  return std::string(call) + ": " + std::strerror(errno);
+}
+
+// ---- The memory map -----------------------------------------------------------------------------
+
+struct Mapping {
+  uint64_t low = 0;
+  uint64_t high = 0;
+  int protection = PROT_NONE;
+  bool shared = false;
+};
+
+struct Gap {
+  uint64_t low = 0;
+  uint64_t high = 0;
+};
+
+class MemoryMap {
+ public:
+  // False where it cannot be read; errno says why.
+  bool Read();
+
+  // Of `address`; null where nothing is mapped.
+  const Mapping* Find(uint64_t address) const {
+    const auto found = std::find_if(mappings_.begin(), mappings_.end(), [&](const Mapping& each) {
+      return address >= each.low && address < each.high;
+    });
+    return found == mappings_.end() ? nullptr : &*found;
+  }
+  // Whether all bytes are mapped with (at least) `protection`.
+  bool Allows(uint64_t low, uint64_t high, int protection) const {
+    while (low < high) {
+      const Mapping* mapping = Find(low);
+      if (mapping == nullptr || (mapping->protection & protection) != protection) return false;
+      low = mapping->high;
+    }
+    return true;
+  }
+  const std::vector<Gap>& gaps() const { return gaps_; }
+  std::vector<Gap>& gaps() { return gaps_; }
+
+ private:
+  void Parse(const char* text);
+  void FindGaps();
+
+  std::vector<Mapping> mappings_;
+  std::vector<Gap> occupied_;  // the mappings, with the room into which some of them grow
+  std::vector<Gap> gaps_;
+};
+
+bool MemoryMap::Read() {
+  const long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  std::string text;
+  std::array<char, 4096> buffer;
+  long size = 0;
+  try {
+    while ((size = syscall(SYS_read, fd, buffer.data(), buffer.size())) > 0) {
+      text.append(buffer.data(), static_cast<size_t>(size));
+    }
+  } catch (...) {
+    syscall(SYS_close, fd);
+    throw;
+  }
+  const int error = errno;
+  syscall(SYS_close, fd);
+  errno = error;
+  if (size < 0) return false;
+  Parse(text.c_str());
+  FindGaps();
+  return true;
+}
+
+// low-high rwxp offset device inode   path
+void MemoryMap::Parse(const char* text) {
+  uint64_t stack_growth = kMaxStackGrowth;
+  rlimit limit;
+  if (getrlimit(RLIMIT_STACK, &limit) == 0) {
+    stack_growth = std::clamp<uint64_t>(limit.rlim_cur, kMinStackGrowth, kMaxStackGrowth);
+  }
+  while (*text != '\0') {
+    const char* end = strchrnul(text, '\n');
+    const std::string_view line(text, static_cast<size_t>(end - text));
+    char* at = nullptr;
+    Mapping mapping;
+    mapping.low = std::strtoull(text, &at, 16);
+    mapping.high = std::strtoull(at + 1, &at, 16);
+    mapping.protection = (at[1] == 'r' ? PROT_READ : 0) | (at[2] == 'w' ? PROT_WRITE : 0) |
+                         (at[3] == 'x' ? PROT_EXEC : 0);
+    mapping.shared = at[4] == 's';
+    mappings_.push_back(mapping);
+    Gap taken = {mapping.low, mapping.high};
+    if (line.ends_with("[stack]")) taken.low -= std::min(taken.low, stack_growth);
+    if (line.ends_with("[heap]")) taken.high += kHeapGrowth;
+    occupied_.push_back(taken);
+    text = *end == '\0' ? end : end + 1;
+  }
+}
+
+void MemoryMap::FindGaps() {
+  std::sort(occupied_.begin(), occupied_.end(),
+            [](const Gap& a, const Gap& b) { return a.low < b.low; });
+  uint64_t low = kLowestAddress;
+  for (const Gap& taken : occupied_) {
+    const uint64_t high = std::min(taken.low, kHighestAddress);
+    if (low < high) gaps_.push_back({low, high});
+    low = std::max(low, taken.high);
+  }
+  if (low < kHighestAddress) gaps_.push_back({low, kHighestAddress});
+}
+
+// ---- Memory for slots ---------------------------------------------------------------------------
+
+// Where a slot may begin, both ends included.
+struct Range {
+  uint64_t first = 0;
+  uint64_t last = 0;
+};
+
+// Pages of slots. Writable while they are filled, then executable for good: a page that threads may
+// run in is not touched again.
+class Arena {
+ public:
+  explicit Arena(MemoryMap* map) : map_(map) {}
+  // Gives the pages back to which no entry leads.
+  ~Arena() {
+    for (const Block& block : blocks_) {
+      if (!block.kept) munmap(PointerTo(block.low), block.high - block.low);
+    }
+  }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  struct Slot {
+    uint64_t address = 0;
+    size_t block = 0;
+  };
+
+  // As near to `function` as can be, within `range`.
+  std::optional<Slot> Allocate(const Range& range, uint64_t function) {
+    for (size_t i = 0; i < blocks_.size(); ++i) {
+      Block& block = blocks_[i];
+      // Slots are aligned as far as the range leaves a choice.
+      uint64_t address = std::max(block.used, range.first);
+      if (range.last - address >= 15) address = (address + 15) & ~uint64_t{15};
+      if (address > range.last || address + kSlotBytes > block.high) continue;
+      block.used = address + kSlotBytes;
+      return Slot{address, i};
+    }
+    while (true) {
+      size_t best = map_->gaps().size();
+      uint64_t best_address = 0;
+      uint64_t best_distance = UINT64_MAX;
+      for (size_t i = 0; i < map_->gaps().size(); ++i) {
+        const Gap& gap = map_->gaps()[i];
+        if (gap.high - gap.low < kSlotBytes) continue;
+        const uint64_t lowest = std::max(gap.low, range.first);
+        const uint64_t highest = std::min(gap.high - kSlotBytes, range.last);
+        if (lowest > highest) continue;
+        // The side that faces the function, at a page's start where the range leaves a choice.
+        const bool below = gap.low < function;
+        const uint64_t at_page = PageOf(below ? highest : lowest + kPageBytes - 1);
+        uint64_t address = below ? highest : lowest;
+        if (at_page >= lowest && at_page <= highest) address = at_page;
+        const uint64_t distance = address < function ? function - address : address - function;
+        if (distance >= best_distance) continue;
+        best = i;
+        best_address = address;
+        best_distance = distance;
+      }
+      if (best == map_->gaps().size()) return std::nullopt;
+      if (Map(best, best_address)) return Slot{best_address, blocks_.size() - 1};
+    }
+  }
+
+  // False where a page cannot be made executable; errno says why.
+  bool MakeExecutable() {
+    return std::all_of(blocks_.begin(), blocks_.end(), [](const Block& block) {
+      return mprotect(PointerTo(block.low), block.high - block.low, PROT_READ | PROT_EXEC) == 0;
+    });
+  }
+
+  void Keep(const Slot& slot) { blocks_[slot.block].kept = true; }
+
+ private:
+  struct Block {
+    uint64_t low = 0;
+    uint64_t high = 0;
+    uint64_t used = 0;  // slots end here
+    bool kept = false;
+  };
+
+  bool Map(size_t gap_index, uint64_t address) {
+    Block block = {PageOf(address), PageOf(address + kSlotBytes - 1) + kPageBytes,
+                   address + kSlotBytes, false};
+    blocks_.reserve(blocks_.size() + 1);
+    map_->gaps().reserve(map_->gaps().size() + 1);
+    const size_t size = block.high - block.low;
+    void* mapped = mmap(PointerTo(block.low), size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    const bool got_it = AddressOf(mapped) == block.low;
+    // Kernels before 4.17 take the address for a wish.
+    if (mapped != MAP_FAILED && !got_it) munmap(mapped, size);
+    // Taken now: by us, or by somebody since the map was read.
+    const Gap gap = map_->gaps()[gap_index];
+    map_->gaps()[gap_index].high = std::max(gap.low, block.low);
+    if (block.high < gap.high) map_->gaps().push_back({block.high, gap.high});
+    if (!got_it) return false;
+    std::memset(mapped, kInt3, size);
+    blocks_.push_back(block);
+    return true;
+  }
+
+  MemoryMap* map_;
+  std::vector<Block> blocks_;
+};
+
+// ---- The code -----------------------------------------------------------------------------------
+
+struct Instruction {
+  ZydisDecodedInstruction decoded = {};
+  size_t offset = 0;  // in the function
+
+  size_t end() const { return offset + decoded.length; }
+  // Of a jump, call or loop whose target is encoded relative to its end.
+  std::optional<int64_t> Target() const {
+    for (const auto& immediate : decoded.raw.imm) {
+      if (immediate.size != 0 && immediate.is_relative) {
+        return static_cast<int64_t>(end()) + immediate.value.s;
+      }
+    }
+    return std::nullopt;
+  }
+  // An operand whose address is encoded relative to the instruction's end.
+  bool IsRipRelative() const {
+    return (decoded.attributes & ZYDIS_ATTRIB_HAS_MODRM) != 0 && decoded.raw.modrm.mod == 0 &&
+           decoded.raw.modrm.rm == 5;
+  }
+};
+
+class Code {
+ public:
+  Code(const uint8_t* bytes, size_t size) : bytes_(bytes), size_(size) {
+    ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+  }
+
+  std::optional<Instruction> Decode(size_t offset) const {
+    Instruction instruction;
+    instruction.offset = offset;
+    if (offset >= size_ ||
+        ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder_, nullptr, bytes_ + offset,
+                                                  size_ - offset, &instruction.decoded))) {
+      return std::nullopt;
+    }
+    return instruction;
+  }
+  const uint8_t* bytes() const { return bytes_; }
+  size_t size() const { return size_; }
+
+ private:
+  ZydisDecoder decoder_;
+  const uint8_t* bytes_;
+  size_t size_;
+};
+
+// What function prologues are made of, and does the same at any address. A list of what is known to
+// be movable, not of what is not.
+bool DoesTheSameAnywhere(ZydisMnemonic mnemonic) {
+  switch (mnemonic) {
+    case ZYDIS_MNEMONIC_ADC:
+    case ZYDIS_MNEMONIC_ADD:
+    case ZYDIS_MNEMONIC_AND:
+    case ZYDIS_MNEMONIC_BT:
+    case ZYDIS_MNEMONIC_CDQ:
+    case ZYDIS_MNEMONIC_CDQE:
+    case ZYDIS_MNEMONIC_CMP:
+    case ZYDIS_MNEMONIC_CQO:
+    case ZYDIS_MNEMONIC_CWDE:
+    case ZYDIS_MNEMONIC_DEC:
+    case ZYDIS_MNEMONIC_ENDBR64:
+    case ZYDIS_MNEMONIC_IMUL:
+    case ZYDIS_MNEMONIC_INC:
+    case ZYDIS_MNEMONIC_LEA:
+    case ZYDIS_MNEMONIC_MOV:
+    case ZYDIS_MNEMONIC_MOVAPS:
+    case ZYDIS_MNEMONIC_MOVD:
+    case ZYDIS_MNEMONIC_MOVDQA:
+    case ZYDIS_MNEMONIC_MOVDQU:
+    case ZYDIS_MNEMONIC_MOVQ:
+    case ZYDIS_MNEMONIC_MOVSX:
+    case ZYDIS_MNEMONIC_MOVSXD:
+    case ZYDIS_MNEMONIC_MOVUPS:
+    case ZYDIS_MNEMONIC_MOVZX:
+    case ZYDIS_MNEMONIC_NEG:
+    case ZYDIS_MNEMONIC_NOP:
+    case ZYDIS_MNEMONIC_NOT:
+    case ZYDIS_MNEMONIC_OR:
+    case ZYDIS_MNEMONIC_POP:
+    case ZYDIS_MNEMONIC_PUSH:
+    case ZYDIS_MNEMONIC_PXOR:
+    case ZYDIS_MNEMONIC_SAR:
+    case ZYDIS_MNEMONIC_SBB:
+    case ZYDIS_MNEMONIC_SHL:
+    case ZYDIS_MNEMONIC_SHR:
+    case ZYDIS_MNEMONIC_SUB:
+    case ZYDIS_MNEMONIC_TEST:
+    case ZYDIS_MNEMONIC_XOR:
+    case ZYDIS_MNEMONIC_XORPS:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What an instruction does that keeps it where it is; null where it can be moved.
+const char* WhyNotMovable(const Instruction& instruction) {
+  switch (instruction.decoded.mnemonic) {
+    case ZYDIS_MNEMONIC_CALL:
+      return "calls";
+    case ZYDIS_MNEMONIC_JMP:
+      return "jumps";
+    case ZYDIS_MNEMONIC_RET:
+      return "returns";
+    case ZYDIS_MNEMONIC_SYSCALL:
+    case ZYDIS_MNEMONIC_SYSENTER:
+    case ZYDIS_MNEMONIC_INT:
+      return "enters the kernel";
+    case ZYDIS_MNEMONIC_INT3:
+      return "is a breakpoint";
+    default:
+      break;
+  }
+  if (instruction.Target()) return "jumps";
+  if (!DoesTheSameAnywhere(instruction.decoded.mnemonic)) return "is of a kind that is not moved";
+  if (instruction.IsRipRelative() &&
+      (instruction.decoded.address_width != 64 || instruction.decoded.raw.disp.size != 32)) {
+    return "is relative to itself in an unusual way";
+  }
+  return nullptr;
+}
+
+struct Moved {
+  std::array<Instruction, kJumpBytes> instructions;  // at most one for each byte of the jump
+  size_t count = 0;
+  size_t size() const { return instructions[count - 1].end(); }
+};
+
+std::string ChooseInstructions(const Code& code, Moved* moved) {
+  static constexpr const char* kOrdinals[] = {"first", "second", "third", "fourth", "fifth"};
+  if (code.size() < kJumpBytes) {
+    return "the function has only " + std::to_string(code.size()) + " bytes";
+  }
+  size_t offset = 0;
+  while (offset < kJumpBytes) {
+    const char* ordinal = kOrdinals[moved->count];
+    const std::optional<Instruction> instruction = code.Decode(offset);
+    if (!instruction) return std::string("the ") + ordinal + " instruction is none";
+    if (const char* why = WhyNotMovable(*instruction)) {
+      if (offset == 0 && instruction->decoded.mnemonic == ZYDIS_MNEMONIC_JMP) {
+        return "it begins with a jump: it is patched already, or leads elsewhere";
+      }
+      return std::string("the ") + ordinal + " instruction " + why;
+    }
+    moved->instructions[moved->count++] = *instruction;
+    offset = instruction->end();
+  }
+  return "";
+}
+
+// Nothing in the whole function may lead into the bytes that change.
+std::string LookForJumpsInto(const Code& code, size_t changed) {
+  for (size_t offset = 0; offset < code.size();) {
+    const std::string where = "at +" + std::to_string(offset);
+    const std::optional<Instruction> instruction = code.Decode(offset);
+    if (!instruction) return "the bytes " + where + " are no instruction";
+    const std::optional<int64_t> target = instruction->Target();
+    if (target && *target > 0 && *target < static_cast<int64_t>(changed)) {
+      return "bytes 1.." + std::to_string(changed - 1) + " are the target of a jump " + where;
+    }
+    if (instruction->IsRipRelative()) {
+      const int64_t operand =
+          static_cast<int64_t>(instruction->end()) + instruction->decoded.raw.disp.value;
+      if (operand > 0 && operand < static_cast<int64_t>(changed)) {
+        return "bytes 1.." + std::to_string(changed - 1) + " are referred to " + where;
+      }
+    }
+    // A jump through one fixed word is a call of another function; any other may go through a
+    // table, of which nobody knows where it leads.
+    if (instruction->decoded.mnemonic == ZYDIS_MNEMONIC_JMP && !target &&
+        !instruction->IsRipRelative()) {
+      return "there is a jump to a computed address " + where;
+    }
+    if (instruction->decoded.mnemonic == ZYDIS_MNEMONIC_INT3) {
+      return "there is a breakpoint " + where;
+    }
+    offset = instruction->end();
+  }
+  return "";
+}
+
+// A jmp rel32 at `at`. The caller has checked that it reaches.
+void WriteJump(uint8_t* bytes, uint64_t at, uint64_t target) {
+  const auto distance = static_cast<int32_t>(target - (at + kJumpBytes));
+  bytes[0] = kJmpRel32;
+  std::memcpy(bytes + 1, &distance, sizeof(distance));
+}
+
+// False where something that the trampoline refers to is out of its reach.
+bool WriteSlot(const Code& code, const Moved& moved, uint64_t hook, uint64_t slot) {
+  const uint64_t function = AddressOf(code.bytes());
+  std::array<uint8_t, kSlotBytes> bytes;
+  bytes.fill(kInt3);
+  static constexpr uint8_t kStub[] = {0xff, 0x25, 2, 0, 0, 0, 0x0f, 0x0b};  // jmp *2(%rip); ud2
+  std::memcpy(bytes.data(), kStub, sizeof(kStub));
+  std::memcpy(bytes.data() + sizeof(kStub), &hook, sizeof(hook));
+
+  std::memcpy(bytes.data() + kTrampolineOffset, code.bytes(), moved.size());
+  const uint64_t shift = slot + kTrampolineOffset - function;
+  for (size_t i = 0; i < moved.count; ++i) {
+    const Instruction& instruction = moved.instructions[i];
+    if (!instruction.IsRipRelative()) continue;
+    const int64_t rebased = instruction.decoded.raw.disp.value - static_cast<int64_t>(shift);
+    if (!FitsInt32(rebased)) return false;
+    const auto displacement = static_cast<int32_t>(rebased);
+    std::memcpy(
+        bytes.data() + kTrampolineOffset + instruction.offset + instruction.decoded.raw.disp.offset,
+        &displacement, sizeof(displacement));
+  }
+  const size_t back = kTrampolineOffset + moved.size();
+  if (!FitsInt32(static_cast<int64_t>(function + moved.size() - (slot + back + kJumpBytes)))) {
+    return false;
+  }
+  WriteJump(bytes.data() + back, slot + back, function + moved.size());
+  std::memcpy(PointerTo(slot), bytes.data(), bytes.size());
+  return true;
+}
+
+Range Within(uint64_t distance, uint64_t function) {
+  return {function > distance ? function - distance : 0, function + distance};
+}
+
+// Those for which the bytes of the jump from `boundary` (1..4) on are what they are now.
+Range KeepingBytesFrom(size_t boundary, const uint8_t* function) {
+  uint32_t fixed = 0;
+  std::memcpy(&fixed, function + 1, sizeof(fixed));
+  const uint32_t free_bits = static_cast<uint32_t>(8 * (boundary - 1));
+  const uint32_t free_mask = (uint32_t{1} << free_bits) - 1;
+  const auto distance = static_cast<int32_t>(fixed & ~free_mask);
+  const uint64_t first =
+      AddressOf(function) + kJumpBytes + static_cast<uint64_t>(int64_t{distance});
+  return {first, first + free_mask};
+}
+
+// ---- From plan to patch -------------------------------------------------------------------------
+
+struct Plan {
+  EntryPatch* patch = nullptr;
+  std::array<uint8_t, kJumpBytes> before;  // the entry as it was decoded
+  Arena::Slot slot;
+  uint64_t page = 0;
+  int protection = PROT_NONE;  // of the page
+  bool done = false;
+};
+
+// Chooses the instructions, finds and fills the slot.
+std::string MakePlan(const MemoryMap& map, Arena* arena, EntryPatch* patch, Plan* plan) {
+  const uint64_t function = AddressOf(patch->function);
+  if (patch->size == 0) return "its size is not known";
+  if (!map.Allows(function, function + patch->size, PROT_READ | PROT_EXEC)) {
+    return "it is not in readable and executable memory";
+  }
+  const Mapping* mapping = map.Find(function);
+  if (mapping->shared) return "its memory is shared with a file or another process";
+
+  const Code code(static_cast<const uint8_t*>(patch->function), patch->size);
+  Moved moved;
+  std::string refusal = ChooseInstructions(code, &moved);
+  if (refusal.empty()) refusal = LookForJumpsInto(code, moved.size());
+  if (!refusal.empty()) return refusal;
+  if (function % 8 + kJumpBytes > 8) return "its first five bytes cannot be written at once";
+
+  plan->patch = patch;
+  std::memcpy(plan->before.data(), code.bytes(), kJumpBytes);
+  plan->page = PageOf(function);
+  plan->protection = mapping->protection;
+
+  // The last is as far as a jump reaches, but for a bit, so that the way back is possible too.
+  std::array<Range, 3> ranges;
+  size_t count = 0;
+  const size_t boundary = moved.instructions[0].end();
+  if (boundary < kJumpBytes) ranges[count++] = KeepingBytesFrom(boundary, code.bytes());
+  ranges[count++] = Within(uint64_t{1} << 30, function);
+  ranges[count++] = Within((uint64_t{1} << 31) - kPageBytes, function);
+  refusal = "no memory within 2 GiB";
+  for (size_t i = 0; i < count; ++i) {
+    const std::optional<Arena::Slot> slot = arena->Allocate(ranges[i], function);
+    if (!slot) continue;
+    if (WriteSlot(code, moved, AddressOf(patch->hook), slot->address)) {
+      plan->slot = *slot;
+      return "";
+    }
+    refusal = "a first instruction refers to something too far away";
+  }
+  return refusal;
+}
+
+// ThreadSanitizer cannot watch code: it has no writable shadow memory for it.
+[[gnu::no_sanitize("thread")]] void StoreCode(uint64_t* word, uint64_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+// Changes one entry, whose page is writable. False where it was changed since it was decoded:
+// another patch of this batch was for the same function, under another name.
+bool Redirect(const Plan& plan) {
+  const uint64_t function = AddressOf(plan.patch->function);
+  if (std::memcmp(plan.patch->function, plan.before.data(), kJumpBytes) != 0) return false;
+  auto* word = reinterpret_cast<uint64_t*>(function & ~uint64_t{7});
+  uint64_t after = *word;
+  WriteJump(reinterpret_cast<uint8_t*>(&after) + function % 8, function, plan.slot.address);
+  if (plan.patch->original != nullptr) {
+    __atomic_store_n(plan.patch->original, PointerTo(plan.slot.address + kTrampolineOffset),
+                     __ATOMIC_RELEASE);
+  }
+  StoreCode(word, after);
+  return true;
+}
+
+// Those of one page. It stays executable throughout, since other threads run in it. Other cores
+// have seen the change when the second mprotect returns: it interrupts them. Nothing is allocated
+// while the page is writable.
+void RedirectPage(std::span<Plan> plans, Arena* arena) {
+  uint8_t* const page = PointerTo(plans.front().page);
+  const int protection = plans.front().protection;
+  if (mprotect(page, kPageBytes, protection | PROT_WRITE) != 0) {
+    const std::string refusal = SystemError("mprotect");
+    for (const Plan& plan : plans) plan.patch->refusal = refusal;
+    return;
+  }
+  for (Plan& plan : plans) {
+    plan.done = Redirect(plan);
+    if (plan.done) arena->Keep(plan.slot);
+  }
+  // Cannot fail: it joins what the first one split.
+  mprotect(page, kPageBytes, protection);
+  for (const Plan& plan : plans) {
+    if (!plan.done) plan.patch->refusal = "it is patched already";
+  }
+}
+
+}  // namespace
+
+void PatchEntries(std::span<EntryPatch> patches) {
+  for (EntryPatch& patch : patches) patch.refusal.clear();
+  MemoryMap map;
+  if (!map.Read()) {
+    const std::string refusal = SystemError("/proc/self/maps");
+    for (EntryPatch& patch : patches) patch.refusal = refusal;
+    return;
+  }
+
+  Arena arena(&map);
+  std::vector<Plan> plans;
+  plans.reserve(patches.size());
+  for (EntryPatch& patch : patches) {
+    Plan plan;
+    patch.refusal = MakePlan(map, &arena, &patch, &plan);
+    if (patch.refusal.empty()) plans.push_back(plan);
+  }
+  if (!arena.MakeExecutable()) {
+    const std::string refusal = SystemError("mprotect");
+    for (const Plan& plan : plans) plan.patch->refusal = refusal;
+    plans.clear();
+  }
+
+  std::stable_sort(plans.begin(), plans.end(),
+                   [](const Plan& a, const Plan& b) { return a.page < b.page; });
+  for (size_t begin = 0, end = 0; begin < plans.size(); begin = end) {
+    while (end < plans.size() && plans[end].page == plans[begin].page) ++end;
+    RedirectPage(std::span(plans).subspan(begin, end - begin), &arena);
+  }
+}
+
+}  // namespace fdorigin
