@@ -19,10 +19,11 @@ namespace fdorigin {
 
 enum class ImageRole : uint8_t {
   kOther = 0,
-  kSelf = 1,  // libfdorigin.so
-  kLibc = 2,  // libc.so.6, the dynamic linker, and what glibc 2.34 and older kept beside them
-  kJvm = 3,   // libjvm.so
-  kJdk = 4,   // the launcher and the libraries of the JDK beside libjvm.so
+  kSelf = 1,    // libfdorigin.so
+  kLibc = 2,    // libc.so.6, and what glibc 2.34 and older kept beside it
+  kJvm = 3,     // libjvm.so
+  kJdk = 4,     // the launcher and the libraries of the JDK beside libjvm.so
+  kLoader = 5,  // the dynamic linker
 };
 
 struct Image {

@@ -89,9 +89,9 @@ std::string SetDepth(std::string_view value, Options* options) {
   return {};
 }
 
-std::string SetLibc(std::string_view value, Options*) {
-  if (value == "on") return NotAvailable("libc=on");
-  if (value != "off") return Wants("libc", "on or off", value);
+std::string SetLibc(std::string_view value, Options* options) {
+  if (value != "on" && value != "off") return Wants("libc", "on or off", value);
+  options->libc = value == "on";
   return {};
 }
 
@@ -250,7 +250,7 @@ std::string_view OptionsHelp() {
   kinds=all         which descriptors get stacks: all, or sockets   [all]
   depth=N           most frames of a stack, 1 to 1024; native ones at most 128
                     [256 Java frames, 64 native ones]
-  libc=off          see calls that libc makes to itself: off, or on (on: not available yet)   [off]
+  libc=on           see calls that libc makes to itself and calls through pointers: on or off   [on]
   summary=on        a short summary on stderr with each report: on or off   [on]
   signal=NAME       a signal that asks for a report (not available yet)
   memory=N[k,m,g]   bound of the agent's own memory, 1m to 4g   [32m]

@@ -16,6 +16,7 @@ struct Options {
   bool sockets_only = false;  // kinds=sockets
   int java_depth = 256;
   int native_depth = 64;
+  bool libc = true;  // hook libc's functions at their entries
   bool summary = true;
   uint64_t memory_bytes = 32ull << 20;
   bool help = false;

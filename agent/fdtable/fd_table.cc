@@ -1,5 +1,7 @@
 #include "fdtable/fd_table.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -20,9 +22,11 @@ constexpr uint8_t kInherited = 1;
 constexpr uint8_t kLost = 2;         // an open or an end could not be recorded
 constexpr uint8_t kHistoryLost = 4;  // a step in between could not
 
-// A slot is locked for a few dozen instructions, never across a call into the host. A thread that
-// is stopped in between (SIGSTOP, a debugger, preemption) makes others give up, not wait.
-constexpr int kLockTries = 4096;
+// A slot is locked for a few dozen instructions, never across a call into the host. Who meets a
+// locked one spins, then lets others run, since the holder may have lost its processor; a holder
+// that is stopped for good (SIGSTOP, a debugger) makes others give up.
+constexpr int kLockSpins = 1024;
+constexpr int kLockTries = kLockSpins + 256;
 
 inline void Pause() {
 #if defined(__x86_64__)
@@ -93,7 +97,11 @@ bool FdTable::Lock(Slot* slot, uint8_t lost_otherwise) const {
         slot->state.compare_exchange_weak(state, state | kLocked, std::memory_order_acquire)) {
       return true;
     }
-    Pause();
+    if (tries < kLockSpins) {
+      Pause();
+    } else {
+      sched_yield();
+    }
   }
   slot->flags.fetch_or(lost_otherwise, std::memory_order_relaxed);
   dropped_.fetch_add(1, std::memory_order_relaxed);
@@ -220,6 +228,24 @@ void FdTable::RecordClose(int fd) {
   if (slot == nullptr || !Lock(slot, kLost)) return;
   Empty(slot);
   Unlock(slot);
+}
+
+void FdTable::MarkLost(int fd) {
+  CountDropped();
+  if (Slot* slot = FindSlot(fd)) slot->flags.fetch_or(kLost, std::memory_order_relaxed);
+}
+
+void FdTable::RecordCloseRange(unsigned first, unsigned last) {
+  const Root* root = region_->At<Root>(root_);
+  const auto end = static_cast<int>(std::min(last, static_cast<unsigned>(kMaxFd - 1)));
+  for (int fd = static_cast<int>(std::min(first, static_cast<unsigned>(kMaxFd))); fd <= end;) {
+    const int chunk = fd / kSlotsPerChunk;
+    if (root->chunks[chunk].load(std::memory_order_acquire) == 0) {
+      fd = (chunk + 1) * kSlotsPerChunk;
+    } else {
+      RecordClose(fd++);
+    }
+  }
 }
 
 FdTable::Replacement FdTable::BeginReplace(int fd) {

@@ -61,6 +61,8 @@ class FdTable {
   // The number is about to be closed. Nothing to undo: a close that fails frees it too, but for
   // EBADF, where nothing was known.
   HOOK_SAFE void RecordClose(int fd);
+  // All numbers from `first` to `last`, both included, are about to be closed.
+  HOOK_SAFE void RecordCloseRange(unsigned first, unsigned last);
 
   // dup2 and dup3 replace a number in one step. BeginReplace() before the call takes the old record
   // out; FinishReplace() after success puts the new one in, CancelReplace() after failure puts the
@@ -78,6 +80,9 @@ class FdTable {
   HOOK_SAFE void FinishReplace(int fd, const Replacement& taken, const FdIdentity& identity,
                                const CallRecord& origin);
   HOOK_SAFE void CancelReplace(int fd, const Replacement& taken);
+
+  // An event of the number went by unrecorded. Counted as dropped; -1 is counted only.
+  HOOK_SAFE void MarkLost(int fd);
 
   // What is known of `fd` now; nothing where no event was seen since the number was last closed.
   std::optional<FdEntry> Copy(int fd) const;

@@ -3,10 +3,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -14,12 +17,18 @@
 
 #include "interpose/hook_kinds.h"
 
-// What open() becomes under _FORTIFY_SOURCE (glibc: debug/open_2.c); no header declares them.
+// What open() and openat() become under _FORTIFY_SOURCE (glibc: debug/open_2.c, debug/openat_2.c);
+// no header declares them.
 extern "C" int __open_2(const char* path, int flags);
 extern "C" int __open64_2(const char* path, int flags);
+extern "C" int __openat_2(int directory, const char* path, int flags);
+extern "C" int __openat64_2(int directory, const char* path, int flags);
 
-// libc declares some originals with attributes (nonnull), which a template argument cannot carry.
-#pragma GCC diagnostic ignored "-Wignored-attributes"
+// Newer than the oldest glibc that the agent runs on: null there, and then not hooked.
+#pragma weak close_range
+#pragma weak closefrom
+#pragma weak pidfd_open
+#pragma weak pidfd_getfd
 
 namespace fdorigin {
 namespace {
@@ -29,79 +38,21 @@ enum class Call : uint8_t {
 #define X(symbol, ...) k_##symbol,
   FDORIGIN_HOOKED_CALLS(X)
 #undef X
+      kCount
 };
 
-template <CallId kCall, auto kOriginal>
-struct ReplacesFlags : Replaces<kCall, kOriginal, int> {};
-
-template <CallId kCall, auto kOriginal>
-struct Fcntl {
-  static int Hook(int fd, int command, long argument) {
-    const int result = kOriginal(fd, command, argument);
-    if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC)) {
-      // These commands take an int; what is above it in the register is nobody's.
-      CallArguments kept = KeepArguments(fd, command, static_cast<int>(argument));
-      kept.from_fd = fd;
-      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), result, kept);
-    }
-    return result;
-  }
-};
-
-template <CallId kCall, auto kOriginal>
-struct OpensChecked {
-  static int Hook(const char* path, int flags) {
-    const int fd = kOriginal(path, flags);
-    if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
-    return fd;
-  }
-};
-
-template <CallId kCall, auto kOriginal>
-struct OpensStream {
-  static FILE* Hook(const char* path, const char* mode) {
-    FILE* stream = kOriginal(path, mode);
-    if (stream != nullptr) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fileno(stream), {});
-    return stream;
-  }
-};
-
-template <CallId kCall, auto kOriginal>
-struct ClosesStream {
-  static int Hook(FILE* stream) {
-    const int saved = errno;
-    const int fd = fileno(stream);  // -1 for a stream without a descriptor
-    errno = saved;
-    if (fd >= 0) Recorder::Closing(fd);
-    return kOriginal(stream);
-  }
-};
-
-template <CallId kCall, auto kOriginal>
-struct OpensDirectory {
-  static DIR* Hook(const char* path) {
-    DIR* directory = kOriginal(path);
-    if (directory != nullptr) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), dirfd(directory), {});
-    return directory;
-  }
-};
-
-template <CallId kCall, auto kOriginal>
-struct ClosesDirectory {
-  static int Hook(DIR* directory) {
-    if (directory != nullptr) Recorder::Closing(dirfd(directory));
-    return kOriginal(directory);
-  }
-};
+// A function's type as a pointer, without noexcept and without libc's attributes (nonnull), which a
+// template argument does not carry.
+template <typename R, typename... A>
+auto Plain(R (*)(A...)) -> R (*)(A...);
+template <typename R, typename... A>
+auto Plain(R (*)(A..., ...)) -> R (*)(A..., ...);
+#define FDORIGIN_TYPE(symbol) decltype(Plain(&::symbol))
 
 // Ties a hook to the type of its original: a hook that takes or returns something else does not
 // compile. Variadic originals have no such type, and are listed by hand.
 template <typename Hook, typename Original>
-struct SameShape : std::false_type {};
-template <typename R, typename... A>
-struct SameShape<R (*)(A...), R (*)(A...)> : std::true_type {};
-template <typename R, typename... A>
-struct SameShape<R (*)(A...), R (*)(A...) noexcept> : std::true_type {};
+struct SameShape : std::is_same<Hook, Original> {};
 template <>
 struct SameShape<int (*)(const char*, int, mode_t), int (*)(const char*, int, ...)>
     : std::true_type {};
@@ -111,30 +62,45 @@ struct SameShape<int (*)(int, const char*, int, mode_t), int (*)(int, const char
 template <>
 struct SameShape<int (*)(int, int, long), int (*)(int, int, ...)> : std::true_type {};
 
-#define X(symbol, kind, ...)                                                                       \
-  static_assert(SameShape<decltype(&kind<static_cast<CallId>(Call::k_##symbol), &::symbol>::Hook), \
-                          decltype(&::symbol)>::value,                                             \
-                "the hook of " #symbol " has not the type of its original");
+#define FDORIGIN_HOOK(symbol, like, kind) \
+  kind<static_cast<CallId>(Call::k_##symbol), FDORIGIN_TYPE(like)>::Hook
+
+#define X(symbol, like, reach, kind, ...)                                                  \
+  static_assert(                                                                           \
+      SameShape<decltype(&FDORIGIN_HOOK(symbol, like, kind)), FDORIGIN_TYPE(like)>::value, \
+      "the hook of " #symbol " has not the type of its original");
 FDORIGIN_HOOKED_CALLS(X)
 #undef X
 
+// The import of a function, if it is one that can be imported.
+#define FDORIGIN_BOUND_kPrimitive(symbol) reinterpret_cast<void*>(&::symbol)
+#define FDORIGIN_BOUND_kComposite(symbol) reinterpret_cast<void*>(&::symbol)
+#define FDORIGIN_BOUND_kEntry(symbol) nullptr
+
 const HookedFunction kFunctions[] = {
-#define X(symbol, kind, ...)                                                               \
-  {#symbol,                                                                                \
-   reinterpret_cast<void*>(&kind<static_cast<CallId>(Call::k_##symbol), &::symbol>::Hook), \
-   reinterpret_cast<void*>(&::symbol)},
+#define X(symbol, like, reach, kind, ...)                            \
+  {#symbol, static_cast<CallId>(Call::k_##symbol), HookReach::reach, \
+   reinterpret_cast<void*>(&FDORIGIN_HOOK(symbol, like, kind)), FDORIGIN_BOUND_##reach(symbol)},
     FDORIGIN_HOOKED_CALLS(X)
 #undef X
 };
 
 using enum ArgumentKind;
 constexpr CallInfo kCalls[] = {{"", {}},
-#define X(symbol, kind, ...) {#symbol, {__VA_ARGS__}},
+#define X(symbol, like, reach, kind, ...) {#symbol, {__VA_ARGS__}},
                                FDORIGIN_HOOKED_CALLS(X)
 #undef X
 };
 
 }  // namespace
+
+constinit std::atomic<void*> originals[static_cast<size_t>(Call::kCount)] = {};
+
+void PrepareHooks() {
+  for (const HookedFunction& function : kFunctions) {
+    originals[static_cast<size_t>(function.call)].store(function.bound, std::memory_order_release);
+  }
+}
 
 std::span<const HookedFunction> HookedFunctions() { return kFunctions; }
 std::span<const CallInfo> HookedCalls() { return kCalls; }

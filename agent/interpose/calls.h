@@ -1,10 +1,18 @@
 // The one list of hooked calls. Adding a call is one entry here and one test.
 //
-// An entry: the symbol, the kind of hook (hook_kinds.h), and the arguments that the report shows,
-// by their names in the manual page and in the order in which the hook keeps them.
+// An entry: the symbol; a function of the same type that a header declares; its reach; the kind of
+// hook (hook_kinds.h); the arguments that the report shows, by their names in the manual page and
+// in the order in which the hook keeps them.
+//
+// Reach says where the hook goes. kPrimitive: into the function's entry in libc where it can be
+// patched, so that libc's calls to itself and calls through pointers come by; else into the slots
+// of all images that import it. kEntry: libc's own, which nobody imports. kComposite: into slots,
+// and only where a primitive that it is made of has no patched entry, since the call would be seen
+// twice.
 #ifndef FDORIGIN_AGENT_INTERPOSE_CALLS_H_
 #define FDORIGIN_AGENT_INTERPOSE_CALLS_H_
 
+#include <atomic>
 #include <span>
 
 #include "fdtable/call.h"
@@ -12,55 +20,89 @@
 // clang-format off
 #define FDORIGIN_HOOKED_CALLS(X)                                                                  \
   /* sockets */                                                                                   \
-  X(socket,         MakesOne,      {"domain", kSocketDomain}, {"type", kSocketType}, {"protocol", kSocketProtocol}) \
-  X(socketpair,     MakesPair,     {"domain", kSocketDomain}, {"type", kSocketType}, {"protocol", kSocketProtocol}) \
-  X(accept,         MakesOneFrom,  {"sockfd", kFd})                                               \
-  X(accept4,        MakesOneFrom,  {"sockfd", kFd})                                               \
-  X(bind,           Addresses,     {"sockfd", kFd}, {"addr", kAddress})                           \
-  X(connect,        Addresses,     {"sockfd", kFd}, {"addr", kAddress})                           \
-  X(listen,         Listens,       {"sockfd", kFd}, {"backlog", kInt})                            \
+  X(socket,         socket,         kPrimitive, MakesOne,      {"domain", kSocketDomain}, {"type", kSocketType}, {"protocol", kSocketProtocol}) \
+  X(socketpair,     socketpair,     kPrimitive, MakesPair,     {"domain", kSocketDomain}, {"type", kSocketType}, {"protocol", kSocketProtocol}) \
+  X(accept,         accept,         kPrimitive, MakesOneFrom,  {"sockfd", kFd})                   \
+  X(accept4,        accept4,        kPrimitive, MakesOneFrom,  {"sockfd", kFd})                   \
+  X(bind,           bind,           kPrimitive, Addresses,     {"sockfd", kFd}, {"addr", kAddress}) \
+  X(connect,        connect,        kPrimitive, Addresses,     {"sockfd", kFd}, {"addr", kAddress}) \
+  X(listen,         listen,         kPrimitive, Listens,       {"sockfd", kFd}, {"backlog", kInt}) \
+  X(recvmsg,        recvmsg,        kPrimitive, Receives,      {"sockfd", kFd})                   \
+  X(recvmmsg,       recvmmsg,       kPrimitive, ReceivesMany,  {"sockfd", kFd})                   \
   /* copies and ends */                                                                           \
-  X(dup,            MakesOneFrom,  {"oldfd", kFd})                                                \
-  X(dup2,           Replaces,      {"oldfd", kFd}, {"newfd", kFd})                                \
-  X(dup3,           ReplacesFlags, {"oldfd", kFd}, {"newfd", kFd}, {"flags", kOpenFlags})         \
-  X(fcntl,          Fcntl,         {"fd", kFd}, {"cmd", kFcntlCommand}, {"arg", kInt})            \
-  X(fcntl64,        Fcntl,         {"fd", kFd}, {"cmd", kFcntlCommand}, {"arg", kInt})            \
-  X(close,          Closes,        {"fd", kFd})                                                   \
+  X(dup,            dup,            kPrimitive, MakesOneFrom,  {"oldfd", kFd})                    \
+  X(dup2,           dup2,           kPrimitive, Replaces,      {"oldfd", kFd}, {"newfd", kFd})    \
+  X(dup3,           dup3,           kPrimitive, Replaces,      {"oldfd", kFd}, {"newfd", kFd}, {"flags", kOpenFlags}) \
+  X(fcntl,          fcntl,          kPrimitive, Fcntl,         {"fd", kFd}, {"cmd", kFcntlCommand}, {"arg", kInt}) \
+  X(fcntl64,        fcntl64,        kPrimitive, Fcntl,         {"fd", kFd}, {"cmd", kFcntlCommand}, {"arg", kInt}) \
+  X(close,          close,          kPrimitive, Closes,        {"fd", kFd})                       \
+  X(__close_nocancel, close,        kEntry,     Closes,        {"fd", kFd})                       \
+  X(close_range,    close_range,    kPrimitive, ClosesRange,   {"first", kInt}, {"last", kInt})   \
+  X(closefrom,      closefrom,      kComposite, ClosesFrom,    {"lowfd", kInt})                   \
   /* files */                                                                                     \
-  X(open,           Opens,         {"flags", kOpenFlags})                                         \
-  X(open64,         Opens,         {"flags", kOpenFlags})                                         \
-  X(__open_2,       OpensChecked,  {"flags", kOpenFlags})                                         \
-  X(__open64_2,     OpensChecked,  {"flags", kOpenFlags})                                         \
-  X(openat,         OpensAt,       {"dirfd", kFd}, {"flags", kOpenFlags})                         \
-  X(openat64,       OpensAt,       {"dirfd", kFd}, {"flags", kOpenFlags})                         \
-  X(creat,          MakesOne,      {nullptr, kNone}, {"mode", kMode})                             \
-  X(creat64,        MakesOne,      {nullptr, kNone}, {"mode", kMode})                             \
-  X(fopen,          OpensStream,   {nullptr, kNone})                                              \
-  X(fopen64,        OpensStream,   {nullptr, kNone})                                              \
-  X(fclose,         ClosesStream,  {nullptr, kNone})                                              \
-  X(opendir,        OpensDirectory, {nullptr, kNone})                                             \
-  X(closedir,       ClosesDirectory, {nullptr, kNone})                                            \
-  X(memfd_create,   MakesOne,      {nullptr, kNone}, {"flags", kInt})                             \
+  X(open,           open,           kPrimitive, Opens,         {"flags", kOpenFlags})             \
+  X(open64,         open64,         kPrimitive, Opens,         {"flags", kOpenFlags})             \
+  X(__open64_nocancel, open64,      kEntry,     Opens,         {"flags", kOpenFlags})             \
+  X(__open_2,       __open_2,       kComposite, OpensChecked,  {"flags", kOpenFlags})             \
+  X(__open64_2,     __open64_2,     kComposite, OpensChecked,  {"flags", kOpenFlags})             \
+  X(openat,         openat,         kPrimitive, OpensAt,       {"dirfd", kFd}, {"flags", kOpenFlags}) \
+  X(openat64,       openat64,       kPrimitive, OpensAt,       {"dirfd", kFd}, {"flags", kOpenFlags}) \
+  X(__openat_2,     __openat_2,     kComposite, OpensAtChecked, {"dirfd", kFd}, {"flags", kOpenFlags}) \
+  X(__openat64_2,   __openat64_2,   kComposite, OpensAtChecked, {"dirfd", kFd}, {"flags", kOpenFlags}) \
+  X(creat,          creat,          kPrimitive, MakesOne,      {nullptr, kNone}, {"mode", kMode}) \
+  X(creat64,        creat64,        kPrimitive, MakesOne,      {nullptr, kNone}, {"mode", kMode}) \
+  X(fopen,          fopen,          kComposite, OpensStream,   {nullptr, kNone})                  \
+  X(fopen64,        fopen64,        kComposite, OpensStream,   {nullptr, kNone})                  \
+  X(fclose,         fclose,         kComposite, ClosesStream,  {nullptr, kNone})                  \
+  X(tmpfile,        tmpfile,        kComposite, OpensStream,   {nullptr, kNone})                  \
+  X(tmpfile64,      tmpfile64,      kComposite, OpensStream,   {nullptr, kNone})                  \
+  X(popen,          popen,          kComposite, OpensStream,   {nullptr, kNone})                  \
+  X(pclose,         pclose,         kComposite, ClosesStream,  {nullptr, kNone})                  \
+  X(mkstemp,        mkstemp,        kComposite, MakesOne,      {nullptr, kNone})                  \
+  X(mkstemp64,      mkstemp64,      kComposite, MakesOne,      {nullptr, kNone})                  \
+  X(mkostemp,       mkostemp,       kComposite, MakesOne,      {nullptr, kNone}, {"flags", kOpenFlags}) \
+  X(mkostemp64,     mkostemp64,     kComposite, MakesOne,      {nullptr, kNone}, {"flags", kOpenFlags}) \
+  X(mkstemps,       mkstemps,       kComposite, MakesOne,      {nullptr, kNone}, {"suffixlen", kInt}) \
+  X(mkstemps64,     mkstemps64,     kComposite, MakesOne,      {nullptr, kNone}, {"suffixlen", kInt}) \
+  X(mkostemps,      mkostemps,      kComposite, MakesOne,      {nullptr, kNone}, {"suffixlen", kInt}, {"flags", kOpenFlags}) \
+  X(mkostemps64,    mkostemps64,    kComposite, MakesOne,      {nullptr, kNone}, {"suffixlen", kInt}, {"flags", kOpenFlags}) \
+  X(opendir,        opendir,        kComposite, OpensDirectory, {nullptr, kNone})                 \
+  X(closedir,       closedir,       kComposite, ClosesDirectory, {nullptr, kNone})                \
+  X(memfd_create,   memfd_create,   kPrimitive, MakesOne,      {nullptr, kNone}, {"flags", kInt}) \
   /* pipes and events */                                                                          \
-  X(pipe,           MakesPair,     {nullptr, kNone})                                              \
-  X(pipe2,          MakesPair,     {"flags", kOpenFlags})                                         \
-  X(epoll_create,   MakesOne,      {"size", kInt})                                                \
-  X(epoll_create1,  MakesOne,      {"flags", kEpollFlags})                                        \
-  X(eventfd,        MakesOne,      {"initval", kInt}, {"flags", kEventFdFlags})                   \
-  X(timerfd_create, MakesOne,      {"clockid", kClock}, {"flags", kInt})                          \
-  X(signalfd,       MakesSignalFd, {"fd", kFd}, {"flags", kInt})                                  \
-  X(inotify_init,   MakesOne,      {nullptr, kNone})                                              \
-  X(inotify_init1,  MakesOne,      {"flags", kInt})
+  X(pipe,           pipe,           kPrimitive, MakesPair,     {nullptr, kNone})                  \
+  X(pipe2,          pipe2,          kPrimitive, MakesPair,     {"flags", kOpenFlags})             \
+  X(epoll_create,   epoll_create,   kPrimitive, MakesOne,      {"size", kInt})                    \
+  X(epoll_create1,  epoll_create1,  kPrimitive, MakesOne,      {"flags", kEpollFlags})            \
+  X(eventfd,        eventfd,        kPrimitive, MakesOne,      {"initval", kInt}, {"flags", kEventFdFlags}) \
+  X(timerfd_create, timerfd_create, kPrimitive, MakesOne,      {"clockid", kClock}, {"flags", kInt}) \
+  X(signalfd,       signalfd,       kPrimitive, MakesSignalFd, {"fd", kFd}, {"flags", kInt})      \
+  X(inotify_init,   inotify_init,   kPrimitive, MakesOne,      {nullptr, kNone})                  \
+  X(inotify_init1,  inotify_init1,  kPrimitive, MakesOne,      {"flags", kInt})                   \
+  X(fanotify_init,  fanotify_init,  kPrimitive, MakesOne,      {"flags", kInt}, {"event_f_flags", kOpenFlags}) \
+  X(pidfd_open,     pidfd_open,     kPrimitive, MakesOne,      {"pid", kInt}, {"flags", kInt})    \
+  X(pidfd_getfd,    pidfd_getfd,    kPrimitive, MakesOne,      {"pidfd", kFd}, {"targetfd", kInt}, {"flags", kInt})
 // clang-format on
 
 namespace fdorigin {
 
-// A function of libc that is replaced in every image that imports it.
+enum class HookReach : uint8_t { kPrimitive, kEntry, kComposite };
+
+// A function of libc that is replaced.
 struct HookedFunction {
   const char* name;
+  CallId call;
+  HookReach reach;
   void* hook;
-  void* original;  // as this library's own import was bound
+  void* bound;  // as this library's own import was bound; null for what nobody imports
 };
+
+// By CallId: the address by which each call's original is reached. It is libc's function, or, where
+// that function's entry leads to the hook, the trampoline that holds its first instructions.
+extern std::atomic<void*> originals[];
+
+// Fills `originals`. Before the first hook is in place.
+void PrepareHooks();
 
 std::span<const HookedFunction> HookedFunctions();
 // By CallId: entry 0 is empty.

@@ -59,57 +59,106 @@ uint8_t ElfImage::BuildId(uint8_t* out) const {
   return 0;
 }
 
-void ElfImage::VisitImports(const std::function<void(const char* name, void** slot)>& visit) const {
-  if (dynamic_ == nullptr) return;
-  const ElfW(Sym)* symbols = nullptr;
+// What the dynamic section points to. The loader has made these addresses absolute for every image
+// but the vDSO.
+struct ElfImage::Dynamic {
+  const ElfW(Sym) * symbols = nullptr;
   const char* strings = nullptr;
-  const ElfW(Rela) * tables[2] = {};
+  const ElfW(Rela) * tables[2] = {};  // PLT slots; all others
   uint64_t sizes[2] = {};
   bool with_addend = true;
-  // The loader has made these addresses absolute for every image but the vDSO (glibc: _dl_map).
+  const uint32_t* hash = nullptr;
+  const uint32_t* gnu_hash = nullptr;
+
+  // How many dynamic symbols there are: only the hash tables tell.
+  uint32_t SymbolCount() const {
+    if (hash != nullptr) return hash[1];
+    if (gnu_hash == nullptr) return 0;
+    const uint32_t buckets = gnu_hash[0];
+    const uint32_t first = gnu_hash[1];
+    const uint32_t bloom_words = gnu_hash[2];
+    const uint32_t* bucket = gnu_hash + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+    const uint32_t* chain = bucket + buckets;
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < buckets; ++i) last = std::max(last, bucket[i]);
+    if (last < first) return first;
+    while (!(chain[last - first] & 1)) ++last;
+    return last + 1;
+  }
+};
+
+ElfImage::Dynamic ElfImage::ReadDynamic() const {
+  Dynamic read;
+  if (dynamic_ == nullptr) return read;
   const auto address = [this](ElfW(Addr) value) {
     return value < load_bias_ ? value + load_bias_ : value;
   };
   for (const ElfW(Dyn)* entry = dynamic_; entry->d_tag != DT_NULL; ++entry) {
+    const ElfW(Addr) at = address(entry->d_un.d_ptr);
     switch (entry->d_tag) {
       case DT_SYMTAB:
-        symbols = reinterpret_cast<const ElfW(Sym)*>(address(entry->d_un.d_ptr));
+        read.symbols = reinterpret_cast<const ElfW(Sym)*>(at);
         break;
       case DT_STRTAB:
-        strings = reinterpret_cast<const char*>(address(entry->d_un.d_ptr));
+        read.strings = reinterpret_cast<const char*>(at);
         break;
       case DT_JMPREL:
-        tables[0] = reinterpret_cast<const ElfW(Rela)*>(address(entry->d_un.d_ptr));
+        read.tables[0] = reinterpret_cast<const ElfW(Rela)*>(at);
         break;
       case DT_PLTRELSZ:
-        sizes[0] = entry->d_un.d_val;
+        read.sizes[0] = entry->d_un.d_val;
         break;
       case DT_PLTREL:
-        with_addend = entry->d_un.d_val == DT_RELA;
+        read.with_addend = entry->d_un.d_val == DT_RELA;
         break;
       case DT_RELA:
-        tables[1] = reinterpret_cast<const ElfW(Rela)*>(address(entry->d_un.d_ptr));
+        read.tables[1] = reinterpret_cast<const ElfW(Rela)*>(at);
         break;
       case DT_RELASZ:
-        sizes[1] = entry->d_un.d_val;
+        read.sizes[1] = entry->d_un.d_val;
+        break;
+      case DT_HASH:
+        read.hash = reinterpret_cast<const uint32_t*>(at);
+        break;
+      case DT_GNU_HASH:
+        read.gnu_hash = reinterpret_cast<const uint32_t*>(at);
         break;
       default:
         break;
     }
   }
-  if (symbols == nullptr || strings == nullptr || !with_addend) return;
+  return read;
+}
+
+void ElfImage::VisitExports(
+    const std::function<void(const char* name, void* address, uint64_t size)>& visit) const {
+  const Dynamic dynamic = ReadDynamic();
+  if (dynamic.symbols == nullptr || dynamic.strings == nullptr) return;
+  const uint32_t count = dynamic.SymbolCount();
+  for (uint32_t i = 1; i < count; ++i) {
+    const ElfW(Sym)& symbol = dynamic.symbols[i];
+    if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_FUNC) continue;
+    visit(dynamic.strings + symbol.st_name, reinterpret_cast<void*>(load_bias_ + symbol.st_value),
+          symbol.st_size);
+  }
+}
+
+void ElfImage::VisitImports(const std::function<void(const char* name, void** slot)>& visit) const {
+  const Dynamic dynamic = ReadDynamic();
+  if (dynamic.symbols == nullptr || dynamic.strings == nullptr || !dynamic.with_addend) return;
   for (int table = 0; table < 2; ++table) {
-    if (tables[table] == nullptr) continue;
-    const uint64_t count = sizes[table] / sizeof(ElfW(Rela));
+    if (dynamic.tables[table] == nullptr) continue;
+    const uint64_t count = dynamic.sizes[table] / sizeof(ElfW(Rela));
     for (uint64_t i = 0; i < count; ++i) {
-      const ElfW(Rela)& relocation = tables[table][i];
+      const ElfW(Rela)& relocation = dynamic.tables[table][i];
       const auto type = static_cast<uint32_t>(ELF64_R_TYPE(relocation.r_info));
       if (type != kRelocationJumpSlot && type != kRelocationGlobDat && type != kRelocationPointer) {
         continue;
       }
-      const ElfW(Sym)& symbol = symbols[ELF64_R_SYM(relocation.r_info)];
+      const ElfW(Sym)& symbol = dynamic.symbols[ELF64_R_SYM(relocation.r_info)];
       if (symbol.st_shndx != SHN_UNDEF || symbol.st_name == 0) continue;
-      visit(strings + symbol.st_name, reinterpret_cast<void**>(load_bias_ + relocation.r_offset));
+      visit(dynamic.strings + symbol.st_name,
+            reinterpret_cast<void**>(load_bias_ + relocation.r_offset));
     }
   }
 }
@@ -117,6 +166,25 @@ void ElfImage::VisitImports(const std::function<void(const char* name, void** sl
 bool ElfImage::IsReadOnlyAfterRelocation(const void* address) const {
   const auto at = reinterpret_cast<uint64_t>(address);
   return at >= relro_low_ && at < relro_high_;
+}
+
+bool AnyImageExports(const char* name) {
+  struct Search {
+    const char* name;
+    bool found;
+  } search = {name, false};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* argument) {
+        auto* wanted = static_cast<Search*>(argument);
+        // Captures one pointer: nothing is allocated while the loader's lock is held.
+        ElfImage(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum)
+            .VisitExports([wanted](const char* symbol, void*, uint64_t) {
+              if (std::strcmp(symbol, wanted->name) == 0) wanted->found = true;
+            });
+        return wanted->found ? 1 : 0;
+      },
+      &search);
+  return search.found;
 }
 
 }  // namespace fdorigin

@@ -29,10 +29,17 @@ class ElfImage {
   // dynamic linker writes into memory: PLT slots, GOT slots and pointers in data.
   void VisitImports(const std::function<void(const char* name, void** slot)>& visit) const;
 
+  // Calls `visit` for every function symbol that the image defines and exports.
+  void VisitExports(
+      const std::function<void(const char* name, void* address, uint64_t size)>& visit) const;
+
   // The page range the loader makes read-only after relocation; empty where there is none.
   bool IsReadOnlyAfterRelocation(const void* address) const;
 
  private:
+  struct Dynamic;
+  Dynamic ReadDynamic() const;
+
   uint64_t load_bias_;
   uint64_t low_ = ~uint64_t{0};
   uint64_t high_ = 0;
@@ -42,6 +49,9 @@ class ElfImage {
   const char* notes_ = nullptr;
   uint64_t notes_size_ = 0;
 };
+
+// Whether any loaded image defines and exports the function.
+bool AnyImageExports(const char* name);
 
 }  // namespace fdorigin
 

@@ -4,18 +4,35 @@
 // is not noexcept and keeps no object with a destructor across the original: accept, connect, close
 // and open are cancellation points, and pthread_cancel unwinds through this frame by force.
 // Each hook keeps a frame pointer, by which the caller's registers are found.
+//
+// A kind is a template over the call's id and the type of its original, without noexcept. Its Hook
+// has that type, or, for a variadic original, the one that callers use.
 #ifndef FDORIGIN_AGENT_INTERPOSE_HOOK_KINDS_H_
 #define FDORIGIN_AGENT_INTERPOSE_HOOK_KINDS_H_
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+#include "interpose/calls.h"
 #include "interpose/recorder.h"
 
 namespace fdorigin {
 
-// Numbers of arguments are kept as they are; pointers are not the report's business.
+// The original of `call`, of type `F`.
+template <typename F>
+HOOK_SAFE F Original(CallId call) {
+  return reinterpret_cast<F>(originals[static_cast<size_t>(call)].load(std::memory_order_relaxed));
+}
+
+// Numbers are kept as they are; pointers are not the report's business.
 template <typename T>
 int64_t KeptArgument(T argument) {
   if constexpr (std::is_pointer_v<T>) {
@@ -34,27 +51,24 @@ CallArguments KeepArguments(A... arguments) {
 }
 
 // Returns a new descriptor: socket, epoll_create1, memfd_create.
-template <CallId kCall, auto kOriginal, typename = decltype(kOriginal)>
+template <CallId kCall, typename F>
 struct MakesOne;
-template <CallId kCall, auto kOriginal, typename... A>
-struct MakesOne<kCall, kOriginal, int (*)(A...)> {
+template <CallId kCall, typename... A>
+struct MakesOne<kCall, int (*)(A...)> {
   static int Hook(A... arguments) {
-    const int fd = kOriginal(arguments...);
+    const int fd = Original<int (*)(A...)>(kCall)(arguments...);
     if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(arguments...));
     return fd;
   }
 };
-template <CallId kCall, auto kOriginal, typename... A>
-struct MakesOne<kCall, kOriginal, int (*)(A...) noexcept>
-    : MakesOne<kCall, kOriginal, int (*)(A...)> {};
 
 // Returns a new descriptor made from its first argument: dup, accept, accept4.
-template <CallId kCall, auto kOriginal, typename = decltype(kOriginal)>
+template <CallId kCall, typename F>
 struct MakesOneFrom;
-template <CallId kCall, auto kOriginal, typename... A>
-struct MakesOneFrom<kCall, kOriginal, int (*)(int, A...)> {
+template <CallId kCall, typename... A>
+struct MakesOneFrom<kCall, int (*)(int, A...)> {
   static int Hook(int from, A... arguments) {
-    const int fd = kOriginal(from, arguments...);
+    const int fd = Original<int (*)(int, A...)>(kCall)(from, arguments...);
     if (fd >= 0) {
       CallArguments kept = KeepArguments(from, arguments...);
       kept.from_fd = from;
@@ -63,25 +77,42 @@ struct MakesOneFrom<kCall, kOriginal, int (*)(int, A...)> {
     return fd;
   }
 };
-template <CallId kCall, auto kOriginal, typename... A>
-struct MakesOneFrom<kCall, kOriginal, int (*)(int, A...) noexcept>
-    : MakesOneFrom<kCall, kOriginal, int (*)(int, A...)> {};
 
 // open and openat: the mode is there only where the flags say so.
-template <CallId kCall, int (*kOriginal)(const char*, int, ...)>
+template <CallId kCall, typename F>
 struct Opens {
   static int Hook(const char* path, int flags, mode_t mode) {
     // A caller that passed no mode left something in its register; the original does not look at
     // it without O_CREAT or O_TMPFILE, and neither does the record.
-    const int fd = kOriginal(path, flags, mode);
+    const int fd = Original<F>(kCall)(path, flags, mode);
     if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
     return fd;
   }
 };
-template <CallId kCall, int (*kOriginal)(int, const char*, int, ...)>
+template <CallId kCall, typename F>
 struct OpensAt {
   static int Hook(int directory, const char* path, int flags, mode_t mode) {
-    const int fd = kOriginal(directory, path, flags, mode);
+    const int fd = Original<F>(kCall)(directory, path, flags, mode);
+    if (fd >= 0) {
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
+    }
+    return fd;
+  }
+};
+
+// What open() and openat() become under _FORTIFY_SOURCE.
+template <CallId kCall, typename F>
+struct OpensChecked {
+  static int Hook(const char* path, int flags) {
+    const int fd = Original<F>(kCall)(path, flags);
+    if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
+    return fd;
+  }
+};
+template <CallId kCall, typename F>
+struct OpensAtChecked {
+  static int Hook(int directory, const char* path, int flags) {
+    const int fd = Original<F>(kCall)(directory, path, flags);
     if (fd >= 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
     }
@@ -90,12 +121,12 @@ struct OpensAt {
 };
 
 // Writes two new descriptors to its last argument: socketpair, pipe, pipe2.
-template <CallId kCall, auto kOriginal, typename = decltype(kOriginal)>
+template <CallId kCall, typename F>
 struct MakesPair;
-template <CallId kCall, auto kOriginal>
-struct MakesPair<kCall, kOriginal, int (*)(int*) noexcept> {
+template <CallId kCall>
+struct MakesPair<kCall, int (*)(int*)> {
   static int Hook(int* pair) {
-    const int result = kOriginal(pair);
+    const int result = Original<int (*)(int*)>(kCall)(pair);
     if (result == 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[0], {});
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[1], {});
@@ -103,10 +134,10 @@ struct MakesPair<kCall, kOriginal, int (*)(int*) noexcept> {
     return result;
   }
 };
-template <CallId kCall, auto kOriginal>
-struct MakesPair<kCall, kOriginal, int (*)(int*, int) noexcept> {
+template <CallId kCall>
+struct MakesPair<kCall, int (*)(int*, int)> {
   static int Hook(int* pair, int flags) {
-    const int result = kOriginal(pair, flags);
+    const int result = Original<int (*)(int*, int)>(kCall)(pair, flags);
     if (result == 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[0], KeepArguments(flags));
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[1], KeepArguments(flags));
@@ -114,10 +145,10 @@ struct MakesPair<kCall, kOriginal, int (*)(int*, int) noexcept> {
     return result;
   }
 };
-template <CallId kCall, auto kOriginal>
-struct MakesPair<kCall, kOriginal, int (*)(int, int, int, int*) noexcept> {
+template <CallId kCall>
+struct MakesPair<kCall, int (*)(int, int, int, int*)> {
   static int Hook(int domain, int type, int protocol, int* pair) {
-    const int result = kOriginal(domain, type, protocol, pair);
+    const int result = Original<int (*)(int, int, int, int*)>(kCall)(domain, type, protocol, pair);
     if (result == 0) {
       const CallArguments kept = KeepArguments(domain, type, protocol);
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[0], kept);
@@ -128,10 +159,10 @@ struct MakesPair<kCall, kOriginal, int (*)(int, int, int, int*) noexcept> {
 };
 
 // bind and connect: a step in the life of a socket. A connect in progress counts.
-template <CallId kCall, auto kOriginal>
+template <CallId kCall, typename F>
 struct Addresses {
   static int Hook(int fd, const sockaddr* address, socklen_t size) {
-    const int result = kOriginal(fd, address, size);
+    const int result = Original<F>(kCall)(fd, address, size);
     if (result == 0 || errno == EINPROGRESS) {
       CallArguments kept = KeepArguments(fd);
       kept.address = address;
@@ -142,10 +173,10 @@ struct Addresses {
   }
 };
 
-template <CallId kCall, auto kOriginal>
+template <CallId kCall, typename F>
 struct Listens {
   static int Hook(int fd, int backlog) {
-    const int result = kOriginal(fd, backlog);
+    const int result = Original<F>(kCall)(fd, backlog);
     if (result == 0) {
       Recorder::Happened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(fd, backlog));
     }
@@ -154,21 +185,41 @@ struct Listens {
 };
 
 // Gives a number back. Noted first: once the original has run, the number may be another's.
-template <CallId kCall, auto kOriginal>
+template <CallId kCall, typename F>
 struct Closes {
   static int Hook(int fd) {
     Recorder::Closing(fd);
-    return kOriginal(fd);
+    return Original<F>(kCall)(fd);
+  }
+};
+
+// close_range. With CLOSE_RANGE_CLOEXEC nothing is closed yet; with CLOSE_RANGE_UNSHARE the thread
+// leaves the table that the process shares, which nobody does in a JVM.
+template <CallId kCall, typename F>
+struct ClosesRange {
+  static int Hook(unsigned first, unsigned last, int flags) {
+    if (flags == 0) Recorder::ClosingRange(first, last);
+    return Original<F>(kCall)(first, last, flags);
+  }
+};
+template <CallId kCall, typename F>
+struct ClosesFrom {
+  static void Hook(int first) {
+    Recorder::ClosingRange(first < 0 ? 0u : static_cast<unsigned>(first), ~0u);
+    Original<F>(kCall)(first);
   }
 };
 
 // dup2, dup3: ends what `to` was and begins a copy of `from`, in one step.
-template <CallId kCall, auto kOriginal, typename... Flags>
-struct Replaces {
+template <CallId kCall, typename F>
+struct Replaces;
+template <CallId kCall, typename... Flags>
+struct Replaces<kCall, int (*)(int, int, Flags...)> {
   static int Hook(int from, int to, Flags... flags) {
-    if (from == to) return kOriginal(from, to, flags...);
+    const auto original = Original<int (*)(int, int, Flags...)>(kCall);
+    if (from == to) return original(from, to, flags...);
     const FdTable::Replacement taken = Recorder::Replacing(to);
-    const int result = kOriginal(from, to, flags...);
+    const int result = original(from, to, flags...);
     if (result >= 0) {
       CallArguments kept = KeepArguments(from, to, flags...);
       kept.from_fd = from;
@@ -180,15 +231,93 @@ struct Replaces {
   }
 };
 
+template <CallId kCall, typename F>
+struct Fcntl {
+  static int Hook(int fd, int command, long argument) {
+    const int result = Original<F>(kCall)(fd, command, argument);
+    if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC)) {
+      // These commands take an int; what is above it in the register is nobody's.
+      CallArguments kept = KeepArguments(fd, command, static_cast<int>(argument));
+      kept.from_fd = fd;
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), result, kept);
+    }
+    return result;
+  }
+};
+
 // signalfd makes a descriptor only where it is given none.
-template <CallId kCall, auto kOriginal>
+template <CallId kCall, typename F>
 struct MakesSignalFd {
   static int Hook(int fd, const sigset_t* mask, int flags) {
-    const int result = kOriginal(fd, mask, flags);
+    const int result = Original<F>(kCall)(fd, mask, flags);
     if (result >= 0 && fd == -1) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), result, KeepArguments(fd, flags));
     }
     return result;
+  }
+};
+
+// recvmsg and recvmmsg: descriptors arrive in SCM_RIGHTS messages.
+template <CallId kCall, typename F>
+struct Receives {
+  static ssize_t Hook(int fd, msghdr* message, int flags) {
+    const ssize_t result = Original<F>(kCall)(fd, message, flags);
+    if (result >= 0 && message->msg_controllen != 0) {
+      Recorder::Received(kCall, FDORIGIN_HOOK_FRAME(), fd, message);
+    }
+    return result;
+  }
+};
+template <CallId kCall, typename F>
+struct ReceivesMany {
+  static int Hook(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+    const int result = Original<F>(kCall)(fd, messages, count, flags, timeout);
+    for (int i = 0; i < result; ++i) {
+      if (messages[i].msg_hdr.msg_controllen != 0) {
+        Recorder::Received(kCall, FDORIGIN_HOOK_FRAME(), fd, &messages[i].msg_hdr);
+      }
+    }
+    return result;
+  }
+};
+
+// Functions that open or close inside libc. Hooked only where the calls they make cannot be.
+template <CallId kCall, typename F>
+struct OpensStream;
+template <CallId kCall, typename... A>
+struct OpensStream<kCall, FILE* (*)(A...)> {
+  static FILE* Hook(A... arguments) {
+    FILE* stream = Original<FILE* (*)(A...)>(kCall)(arguments...);
+    if (stream != nullptr) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fileno(stream), {});
+    return stream;
+  }
+};
+
+template <CallId kCall, typename F>
+struct ClosesStream {
+  static int Hook(FILE* stream) {
+    const int saved = errno;
+    const int fd = fileno(stream);  // -1 for a stream without a descriptor
+    errno = saved;
+    if (fd >= 0) Recorder::Closing(fd);
+    return Original<F>(kCall)(stream);
+  }
+};
+
+template <CallId kCall, typename F>
+struct OpensDirectory {
+  static DIR* Hook(const char* path) {
+    DIR* directory = Original<F>(kCall)(path);
+    if (directory != nullptr) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), dirfd(directory), {});
+    return directory;
+  }
+};
+
+template <CallId kCall, typename F>
+struct ClosesDirectory {
+  static int Hook(DIR* directory) {
+    if (directory != nullptr) Recorder::Closing(dirfd(directory));
+    return Original<F>(kCall)(directory);
   }
 };
 

@@ -11,6 +11,7 @@
 // arch/<processor>/loader_stubs.S
 extern "C" void* FdoriginDlopenStub(const char* path, int flags);
 extern "C" void* FdoriginDlsymStub(void* handle, const char* name);
+extern "C" void* FdoriginDlvsymStub(void* handle, const char* name, const char* version);
 
 namespace {
 
@@ -37,11 +38,20 @@ extern "C" void* FdoriginWrappedDlopen(const char* path, int flags) {
   return handle;
 }
 
-// Before a symbol is looked up, its library is patched.
-extern "C" void FdoriginBeforeDlsym() {
+// Before a symbol is looked up, its library is patched. The answer is the hook, if the symbol is a
+// hooked function of libc; null hands the call on. RTLD_NEXT depends on the caller and is handed
+// on: it is asked by wrappers of the function, which call what they find.
+extern "C" void* FdoriginAnswerDlsym(void* handle, const char* name) {
   if (rescan_due.load(std::memory_order_acquire) && rescan_due.exchange(false)) {
     fdorigin::Patcher::Rescan();
   }
+  if (name == nullptr || handle == RTLD_NEXT || !fdorigin::Patcher::IsHooked(name)) return nullptr;
+  return fdorigin::Patcher::HookFor(name, dlsym(handle, name));
+}
+
+extern "C" void* FdoriginAnswerDlvsym(void* handle, const char* name, const char* version) {
+  if (name == nullptr || handle == RTLD_NEXT || !fdorigin::Patcher::IsHooked(name)) return nullptr;
+  return fdorigin::Patcher::HookFor(name, dlvsym(handle, name, version));
 }
 
 namespace fdorigin {
@@ -53,14 +63,15 @@ int Dlclose(void* handle) {
   return result;
 }
 
-const HookedFunction kHooks[] = {
+const LoaderHook kHooks[] = {
     {"dlopen", reinterpret_cast<void*>(&FdoriginDlopenStub), reinterpret_cast<void*>(&dlopen)},
     {"dlsym", reinterpret_cast<void*>(&FdoriginDlsymStub), reinterpret_cast<void*>(&dlsym)},
+    {"dlvsym", reinterpret_cast<void*>(&FdoriginDlvsymStub), reinterpret_cast<void*>(&dlvsym)},
     {"dlclose", reinterpret_cast<void*>(&Dlclose), reinterpret_cast<void*>(&dlclose)},
 };
 
 }  // namespace
 
-std::span<const HookedFunction> LoaderHooks() { return kHooks; }
+std::span<const LoaderHook> LoaderHooks() { return kHooks; }
 
 }  // namespace fdorigin

@@ -5,16 +5,23 @@
 // is handed on by a jump, with the caller's return address in place, and the new library is patched
 // when the first of its symbols is looked up; all other calls are wrapped, and patched before they
 // return.
+//
+// dlsym and dlvsym answer with the hook where they would with a function that is hooked in slots
+// only: who takes the pointer (FFM, JNA) calls past every slot.
 #ifndef FDORIGIN_AGENT_INTERPOSE_LOADER_HOOKS_H_
 #define FDORIGIN_AGENT_INTERPOSE_LOADER_HOOKS_H_
 
 #include <span>
 
-#include "interpose/calls.h"
-
 namespace fdorigin {
 
-std::span<const HookedFunction> LoaderHooks();
+struct LoaderHook {
+  const char* name;
+  void* hook;
+  void* original;
+};
+
+std::span<const LoaderHook> LoaderHooks();
 
 }  // namespace fdorigin
 

@@ -20,6 +20,7 @@
 
 #include "interpose/calls.h"
 #include "interpose/elf_image.h"
+#include "interpose/libc_entries.h"
 #include "interpose/loader_hooks.h"
 #include "interpose/recorder.h"
 
@@ -51,12 +52,18 @@ struct Known {
   bool seen = false;  // in the listing at hand
 };
 
+// What goes into the slots of an import.
+struct Slotted {
+  void* hook;
+  void* original;
+};
+
 struct State {
   std::timed_mutex mutex;
   std::atomic<bool> again{false};  // somebody asked for a scan, and may not have waited for it
   ImageTable* images = nullptr;
   StringStore* strings = nullptr;
-  std::unordered_map<std::string_view, HookedFunction> functions;
+  std::unordered_map<std::string_view, Slotted> functions;
   std::unordered_map<std::string_view, ExtraHook> extras;
   std::vector<Known> known;
   std::string java_home;  // with a slash at the end
@@ -125,8 +132,7 @@ bool IsLibc(std::string_view base) {
       "libc.so.6",          "libpthread.so.0", "libdl.so.2",        "librt.so.1",
       "libm.so.6",          "libresolv.so.2",  "libnss_files.so.2", "libnss_dns.so.2",
       "libnss_compat.so.2", "libanl.so.1",     "libutil.so.1"};
-  return std::find(std::begin(kNames), std::end(kNames), base) != std::end(kNames) ||
-         base.starts_with("ld-linux");
+  return std::find(std::begin(kNames), std::end(kNames), base) != std::end(kNames);
 }
 
 ImageRole RoleOf(const State& state, const ElfImage& image, const std::string& path) {
@@ -134,12 +140,17 @@ ImageRole RoleOf(const State& state, const ElfImage& image, const std::string& p
   if (self >= image.low() && self < image.high()) return ImageRole::kSelf;
   const std::string_view base = BaseName(path);
   if (base == "libjvm.so") return ImageRole::kJvm;
+  if (base.starts_with("ld-linux")) return ImageRole::kLoader;
   if (IsLibc(base) || path == "[linux-vdso]") return ImageRole::kLibc;
   if (!state.java_home.empty() && path.starts_with(state.java_home)) return ImageRole::kJdk;
   return ImageRole::kOther;
 }
 
+// Once each: a library that is loaded again and again is refused the same slots every time.
 void Refuse(State& state, const std::string& what, const std::string& reason) {
+  for (const Patcher::Refusal& known : state.totals.refused) {
+    if (known.what == what && known.reason == reason) return;
+  }
   state.totals.refused.push_back({what, reason});
 }
 
@@ -194,7 +205,7 @@ std::vector<Write> PlanWrites(State& state, const ElfImage& image, const std::st
     }
     const auto found = state.functions.find(name);
     if (found == state.functions.end()) return;
-    const HookedFunction& function = found->second;
+    const Slotted& function = found->second;
     const auto value = reinterpret_cast<uint64_t>(*slot);
     if (*slot == function.hook || value == 0) return;
     // Bound to the original, or to another symbol version of the same library (dlopen@GLIBC_2.2.5).
@@ -371,20 +382,43 @@ bool Scan(State& state) {
   return complete;
 }
 
+LibcEntries PatchLoadedLibc() {
+  dl_phdr_info libc = {};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* argument) {
+        const std::string_view name = info->dlpi_name == nullptr ? "" : info->dlpi_name;
+        if (BaseName(name) != "libc.so.6") return 0;
+        // libc is never unloaded: it can be read when the loader's lock is released.
+        *static_cast<dl_phdr_info*>(argument) = *info;
+        return 1;
+      },
+      &libc);
+  if (libc.dlpi_phdr == nullptr) return {};
+  return PatchLibcEntries(ElfImage(libc.dlpi_addr, libc.dlpi_phdr, libc.dlpi_phnum));
+}
+
 }  // namespace
 
 void Patcher::AddExtra(const ExtraHook& hook) { Get().extras.emplace(hook.name, hook); }
 
-void Patcher::Start(ImageTable* images, StringStore* strings) {
+void Patcher::Start(ImageTable* images, StringStore* strings, bool libc) {
   State& state = Get();
   const std::lock_guard lock(state.mutex);
   state.images = images;
   state.strings = strings;
-  for (const HookedFunction& function : HookedFunctions()) {
-    state.functions.emplace(function.name, function);
+  LibcEntries entries;
+  if (libc) entries = PatchLoadedLibc();
+  state.totals.libc_entries = entries.patched;
+  for (const RefusedEntry& refused : entries.refused) {
+    Refuse(state, "entry of " + refused.name, refused.reason);
   }
-  for (const HookedFunction& function : LoaderHooks()) {
-    state.functions.emplace(function.name, function);
+  for (const HookedFunction& function : HookedFunctions()) {
+    if (function.bound != nullptr && !entries.covered.contains(function.call)) {
+      state.functions.emplace(function.name, Slotted{function.hook, function.bound});
+    }
+  }
+  for (const LoaderHook& loader : LoaderHooks()) {
+    state.functions.emplace(loader.name, Slotted{loader.hook, loader.original});
   }
   scanning = true;
   Scan(state);
@@ -414,6 +448,16 @@ void Patcher::Rescan() {
     scanning = false;
   }
   errno = saved;
+}
+
+bool Patcher::IsHooked(const char* name) { return Get().functions.contains(name); }
+
+void* Patcher::HookFor(const char* name, void* found) {
+  // The map does not change once Start() has returned.
+  const State& state = Get();
+  const auto function = state.functions.find(name);
+  if (function == state.functions.end() || function->second.original != found) return nullptr;
+  return function->second.hook;
 }
 
 Patcher::Totals Patcher::GetTotals() {

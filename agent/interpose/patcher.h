@@ -33,16 +33,23 @@ class Patcher {
   struct Totals {
     int libraries = 0;  // images looked at that are loaded now
     int slots = 0;      // words written, over the life of the process
+    std::vector<std::string> libc_entries;
     std::vector<Refusal> refused;
   };
 
   // Both stay valid for good. Patches all that is loaded, and from then on what is loaded later.
-  static void Start(ImageTable* images, StringStore* strings);
+  // `libc`: also the entries of libc's own functions, which then need no slots.
+  static void Start(ImageTable* images, StringStore* strings, bool libc);
   // Looks for images that came or went. Cheap where none did.
   static void Rescan();
   // Also replaces `hook.name` in every image. Before Start().
   static void AddExtra(const ExtraHook& hook);
   static Totals GetTotals();
+  // Whether a function of this name is hooked in slots.
+  static bool IsHooked(const char* name);
+  // What dlsym is to answer for `name` instead of `found`, libc's function: the hook, where calls
+  // through a pointer would not be seen otherwise; null where `found` is right.
+  static void* HookFor(const char* name, void* found);
 };
 
 }  // namespace fdorigin

@@ -25,21 +25,23 @@ struct ThreadState {
   bool named;
   ThreadKind kind;
   int in_loader;
+  int own_work;
   int pid;  // the process in which `tid` was asked
   int tid;
-  StringId name;
+  StringId name;  // of `text`; kNone until the thread records
+  char text[64];  // a Java thread's name, when it started
 };
 constinit thread_local ThreadState thread_state = {};
 
-// Enters recording on this thread; false where it must not.
-HOOK_SAFE bool Enter() {
+// Enters recording of an event of `fd` on this thread; false where it must not.
+HOOK_SAFE bool Enter(int fd) {
   const int pid = recording_pid.load(std::memory_order_acquire);
-  if (pid == 0 || thread_state.busy) {
-    // A signal handler that interrupted a hook, or a call made by the walk itself.
-    if (pid != 0) table->CountDropped();
+  if (pid == 0 || thread_state.own_work != 0 || getpid() != pid) return false;
+  if (thread_state.busy) {
+    // A signal handler that interrupted a hook. What is known of the number is true no more.
+    table->MarkLost(fd);
     return false;
   }
-  if (getpid() != pid) return false;
   thread_state.busy = true;
   return true;
 }
@@ -52,7 +54,11 @@ HOOK_SAFE void IdentifyThread() {
     thread_state.pid = pid;
     thread_state.tid = static_cast<int>(syscall(SYS_gettid));
   }
-  if (thread_state.named) return;
+  if (thread_state.named) {
+    if (thread_state.name == StringId::kNone)
+      thread_state.name = strings->Intern(thread_state.text);
+    return;
+  }
   char name[17] = {};
   prctl(PR_GET_NAME, name);
   thread_state.name = strings->Intern(name);
@@ -128,8 +134,10 @@ bool Recorder::InRecordingProcess() {
 }
 
 void Recorder::NameJavaThread(std::string_view name) {
-  if (strings == nullptr) return;
-  thread_state.name = strings->Intern(name);
+  const size_t length = std::min(name.size(), sizeof(thread_state.text) - 1);
+  std::memcpy(thread_state.text, name.data(), length);
+  thread_state.text[length] = '\0';
+  thread_state.name = StringId::kNone;
   thread_state.kind = ThreadKind::kJava;
   thread_state.named = true;
 }
@@ -139,16 +147,22 @@ void Recorder::ForgetThread() {
   thread_state.kind = ThreadKind::kNative;
 }
 
+void Recorder::BeginOwnWork() { ++thread_state.own_work; }
+void Recorder::EndOwnWork() { --thread_state.own_work; }
+
 void Recorder::EnterLoader() { ++thread_state.in_loader; }
 void Recorder::LeaveLoader() { --thread_state.in_loader; }
-bool Recorder::InLoader() { return thread_state.in_loader > 0; }
+bool Recorder::InLoader() {
+  return thread_state.in_loader > 0 ||
+         (stacks != nullptr && stacks->IsUnderLoader(RegistersOfCaller(FDORIGIN_HOOK_FRAME())));
+}
 
 // Every function below is entered after the original call (but Closing and Replacing, which come
 // before it) and keeps errno, so that the host sees what the original left.
 
 void Recorder::Opened(CallId call, const void* frame, int fd, const CallArguments& arguments) {
   const int saved = errno;
-  if (Enter()) {
+  if (Enter(fd)) {
     struct stat status;
     FdIdentity identity;
     if (Identify(fd, &status, &identity)) {
@@ -161,8 +175,38 @@ void Recorder::Opened(CallId call, const void* frame, int fd, const CallArgument
 
 void Recorder::Happened(CallId call, const void* frame, int fd, const CallArguments& arguments) {
   const int saved = errno;
-  if (Enter()) {
+  if (Enter(fd)) {
     table->RecordHistory(fd, MakeRecord(call, frame, arguments, true));
+    Leave();
+  }
+  errno = saved;
+}
+
+void Recorder::Received(CallId call, const void* frame, int socket, const msghdr* message) {
+  const int saved = errno;
+  auto* headers = const_cast<msghdr*>(message);  // CMSG_NXTHDR's signature; nothing is written
+  for (cmsghdr* control = CMSG_FIRSTHDR(headers); control != nullptr;
+       control = CMSG_NXTHDR(headers, control)) {
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+    // Where the buffer was too small (MSG_CTRUNC) the kernel has installed those that fit, and the
+    // header's length says how many.
+    const size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(fd));
+      CallArguments kept;
+      kept.values[0] = socket;
+      kept.from_fd = socket;
+      Opened(call, frame, fd, kept);
+    }
+  }
+  errno = saved;
+}
+
+void Recorder::ClosingRange(unsigned first, unsigned last) {
+  const int saved = errno;
+  if (Enter(-1)) {
+    table->RecordCloseRange(first, last);
     Leave();
   }
   errno = saved;
@@ -170,7 +214,7 @@ void Recorder::Happened(CallId call, const void* frame, int fd, const CallArgume
 
 void Recorder::Closing(int fd) {
   const int saved = errno;
-  if (Enter()) {
+  if (Enter(fd)) {
     table->RecordClose(fd);
     Leave();
   }
@@ -180,7 +224,7 @@ void Recorder::Closing(int fd) {
 FdTable::Replacement Recorder::Replacing(int fd) {
   const int saved = errno;
   FdTable::Replacement taken;
-  if (Enter()) {
+  if (Enter(fd)) {
     taken = table->BeginReplace(fd);
     Leave();
   }
@@ -190,9 +234,13 @@ FdTable::Replacement Recorder::Replacing(int fd) {
 
 void Recorder::Replaced(CallId call, const void* frame, int fd, const FdTable::Replacement& taken,
                         const CallArguments& arguments) {
-  if (!taken.valid) return;
   const int saved = errno;
-  if (Enter()) {
+  if (!taken.valid) {
+    if (Enter(fd)) {
+      table->MarkLost(fd);
+      Leave();
+    }
+  } else if (Enter(fd)) {
     struct stat status;
     FdIdentity identity;
     if (Identify(fd, &status, &identity)) {
@@ -209,7 +257,7 @@ void Recorder::Replaced(CallId call, const void* frame, int fd, const FdTable::R
 void Recorder::NotReplaced(int fd, const FdTable::Replacement& taken) {
   if (!taken.valid) return;
   const int saved = errno;
-  if (Enter()) {
+  if (Enter(fd)) {
     table->CancelReplace(fd, taken);
     Leave();
   }

@@ -47,6 +47,10 @@ class Recorder {
   static void NameJavaThread(std::string_view name);
   static void ForgetThread();
 
+  // Between the two, what this thread does to descriptors is the agent's own work, and not noted.
+  static void BeginOwnWork();
+  static void EndOwnWork();
+
   // Marks the current thread as inside dlopen: stacks are walked without waiting.
   HOOK_SAFE static void EnterLoader();
   HOOK_SAFE static void LeaveLoader();
@@ -57,10 +61,31 @@ class Recorder {
   HOOK_SAFE static void Happened(CallId call, const void* frame, int fd,
                                  const CallArguments& arguments);
   HOOK_SAFE static void Closing(int fd);
+  HOOK_SAFE static void ClosingRange(unsigned first, unsigned last);
+  // `message` was received on `socket` and has control data.
+  HOOK_SAFE static void Received(CallId call, const void* frame, int socket, const msghdr* message);
   HOOK_SAFE static FdTable::Replacement Replacing(int fd);
   HOOK_SAFE static void Replaced(CallId call, const void* frame, int fd,
                                  const FdTable::Replacement& taken, const CallArguments& arguments);
   HOOK_SAFE static void NotReplaced(int fd, const FdTable::Replacement& taken);
+};
+
+// What this thread does to descriptors while one of these lives is the agent's own work.
+class OwnWork {
+ public:
+  OwnWork() { Recorder::BeginOwnWork(); }
+  ~OwnWork() { Recorder::EndOwnWork(); }
+  OwnWork(const OwnWork&) = delete;
+  OwnWork& operator=(const OwnWork&) = delete;
+};
+
+// Inside OwnWork: the application's code runs again, and is noted.
+class HostWork {
+ public:
+  HostWork() { Recorder::EndOwnWork(); }
+  ~HostWork() { Recorder::BeginOwnWork(); }
+  HostWork(const HostWork&) = delete;
+  HostWork& operator=(const HostWork&) = delete;
 };
 
 }  // namespace fdorigin

@@ -5,9 +5,12 @@
 // runs yet. There is one Agent, and it is never destroyed: hooks outlive the VM.
 #include <dirent.h>
 #include <jvmti.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <memory>
 #include <string>
 
@@ -17,6 +20,7 @@
 #include "interpose/patcher.h"
 #include "interpose/recorder.h"
 #include "jvm/checkpoint_watcher.h"
+#include "jvm/guarded.h"
 #include "jvm/reporter.h"
 #include "jvm/vm_facts.h"
 #include "stack/stack_recorder.h"
@@ -70,17 +74,19 @@ bool Agent::ListenToVm() {
   jvmtiCapabilities capabilities = {};
   capabilities.can_get_line_numbers = 1;
   capabilities.can_get_source_file_name = 1;
-  if (options_.on_checkpoint) CheckpointWatcher::AskFor(&capabilities);
+  if (options_.on_checkpoint) watcher_.AskFor(&capabilities);
   if (const jvmtiError error = jvmti_->AddCapabilities(&capabilities); error != JVMTI_ERROR_NONE) {
     PrintLine("this VM refuses what the agent needs (JVMTI AddCapabilities: error " +
               std::to_string(error) + ")");
     return false;
   }
   jvmtiEventCallbacks callbacks = {};
-  callbacks.VMInit = [](jvmtiEnv*, JNIEnv* jni, jthread thread) { agent->OnVmInit(jni, thread); };
-  callbacks.VMDeath = [](jvmtiEnv*, JNIEnv* jni) { agent->OnVmDeath(jni); };
+  callbacks.VMInit = [](jvmtiEnv*, JNIEnv* jni, jthread thread) {
+    Guarded([=] { agent->OnVmInit(jni, thread); });
+  };
+  callbacks.VMDeath = [](jvmtiEnv*, JNIEnv* jni) { Guarded([=] { agent->OnVmDeath(jni); }); };
   callbacks.ThreadStart = [](jvmtiEnv*, JNIEnv* jni, jthread thread) {
-    agent->OnThreadStart(jni, thread);
+    Guarded([=] { agent->OnThreadStart(jni, thread); });
   };
   callbacks.ThreadEnd = [](jvmtiEnv*, JNIEnv*, jthread) { Recorder::ForgetThread(); };
   // AsyncGetCallTrace answers only while somebody listens to ClassLoad (HotSpot: forte.cpp).
@@ -100,6 +106,7 @@ bool Agent::ListenToVm() {
 // What is open already is not ours to explain, and is called inherited. The hooks are in place when
 // this runs, so that nothing falls between.
 void Agent::NoteInherited() {
+  const OwnWork own_work;
   DIR* directory = opendir("/proc/self/fd");
   if (directory == nullptr) return;
   while (const dirent* entry = readdir(directory)) {
@@ -125,7 +132,8 @@ bool Agent::Start() {
   Recorder::Install(&recordings_.table, &stack_recorder_, &recordings_.strings,
                     options_.sockets_only);
   if (options_.on_checkpoint) watcher_.AddHooks();
-  Patcher::Start(&recordings_.images, &recordings_.strings);
+  PrepareHooks();
+  Patcher::Start(&recordings_.images, &recordings_.strings, options_.libc);
   NoteInherited();
   return true;
 }
@@ -153,11 +161,20 @@ void Agent::OnThreadStart(JNIEnv* jni, jthread thread) {
   jni->DeleteLocalRef(info.context_class_loader);
 }
 
-jint Load(JavaVM* vm, const char* text) {
-  if (agent != nullptr) {
-    PrintLine("the agent is loaded twice; the first one stays");
-    return JNI_OK;
+absl::Status MakeAbsolute(std::string* path) {
+  if (path->starts_with('/')) return absl::OkStatus();
+  char directory[PATH_MAX];
+  if (getcwd(directory, sizeof(directory)) == nullptr) {
+    return absl::ErrnoToStatus(errno, "the working directory cannot be told");
   }
+  std::string absolute;
+  for (const char* c = directory; *c != '\0'; ++c)
+    absolute += *c == '%' ? "%%" : std::string(1, *c);
+  *path = absolute + "/" + *path;
+  return absl::OkStatus();
+}
+
+jint Load(JavaVM* vm, const char* text) {
   const ParsedOptions parsed = ParseOptions(text);
   if (parsed.options.help) {
     PrintText(OptionsHelp());
@@ -167,8 +184,19 @@ jint Load(JavaVM* vm, const char* text) {
     PrintLine(parsed.error);
     return JNI_ERR;
   }
-  if (const absl::Status status = CheckWritable(ExpandReportPath(parsed.options.report, 1));
-      !status.ok()) {
+  if (agent != nullptr) {
+    PrintLine("the agent is loaded a second time; the options of the first one hold");
+    return JNI_OK;
+  }
+  // A report may be due when the working directory is another one.
+  Options options = parsed.options;
+  if (const absl::Status status = MakeAbsolute(&options.report); !status.ok()) {
+    PrintLine(std::string(status.message()));
+    return JNI_ERR;
+  }
+  const bool reports = options.on_checkpoint;
+  if (const absl::Status status = CheckWritable(ExpandReportPath(options.report, 1));
+      reports && !status.ok()) {
     PrintLine(std::string(status.message()));
     return JNI_ERR;
   }
@@ -177,7 +205,7 @@ jint Load(JavaVM* vm, const char* text) {
     PrintLine("this VM has no JVMTI");
     return JNI_ERR;
   }
-  agent = new Agent(vm, jvmti, parsed.options);
+  agent = new Agent(vm, jvmti, options);
   return agent->Start() ? JNI_OK : JNI_ERR;
 }
 

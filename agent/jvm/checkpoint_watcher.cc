@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 #include <iterator>
 #include <string_view>
 #include <utility>
 
+#include "interpose/elf_image.h"
 #include "interpose/patcher.h"
 #include "interpose/recorder.h"
+#include "jvm/guarded.h"
 #include "jvm/throwables.h"
 #include "symbolize/utf8.h"
 
@@ -33,18 +36,21 @@ jobjectArray (*original_2)(JNIEnv*, jclass, jboolean, jlong) = nullptr;
 jobjectArray (*original_4)(JNIEnv*, jclass, jintArray, jobjectArray, jboolean, jlong) = nullptr;
 
 jobjectArray JNICALL Wrapper0(JNIEnv* jni, jclass type) {
-  return watcher->Around(jni, [=] { return original_0(jni, type); });
+  return watcher->Around(jni, [=] { return original_0(jni, type); }, {});
 }
 jobjectArray JNICALL Wrapper1(JNIEnv* jni, jclass type, jboolean dry_run) {
-  return watcher->Around(jni, [=] { return original_1(jni, type, dry_run); });
+  return watcher->Around(jni, [=] { return original_1(jni, type, dry_run); },
+                         {nullptr, dry_run != JNI_FALSE});
 }
 jobjectArray JNICALL Wrapper2(JNIEnv* jni, jclass type, jboolean dry_run, jlong jcmd_stream) {
-  return watcher->Around(jni, [=] { return original_2(jni, type, dry_run, jcmd_stream); });
+  return watcher->Around(jni, [=] { return original_2(jni, type, dry_run, jcmd_stream); },
+                         {nullptr, dry_run != JNI_FALSE});
 }
 jobjectArray JNICALL Wrapper4(JNIEnv* jni, jclass type, jintArray fds, jobjectArray objects,
                               jboolean dry_run, jlong jcmd_stream) {
-  return watcher->Around(
-      jni, [=] { return original_4(jni, type, fds, objects, dry_run, jcmd_stream); }, fds);
+  return watcher->Around(jni,
+                         [=] { return original_4(jni, type, fds, objects, dry_run, jcmd_stream); },
+                         {fds, dry_run != JNI_FALSE});
 }
 
 struct NativeForm {
@@ -69,7 +75,15 @@ using JvmCheckpoint = jobjectArray (*)(JNIEnv*, void*, void*, void*, void*);
 JvmCheckpoint original_jvm_checkpoint = nullptr;
 
 jobjectArray JvmCheckpointHook(JNIEnv* jni, void* a, void* b, void* c, void* d) {
-  return watcher->Around(jni, [=] { return original_jvm_checkpoint(jni, a, b, c, d); });
+  // Generation 3: (env, fds, objects, dryRun, jcmdStream). Only asked where the native that calls
+  // this was not wrapped; a jboolean fills one byte of its register.
+  CheckpointWatcher::Arguments arguments;
+  if (watcher->mirrored()) {
+    arguments.claimed = static_cast<jintArray>(a);
+    arguments.dry_run = static_cast<jboolean>(reinterpret_cast<uintptr_t>(c)) != JNI_FALSE;
+  }
+  return watcher->Around(
+      jni, [=] { return original_jvm_checkpoint(jni, a, b, c, d); }, arguments);
 }
 
 constexpr const char* kCoreClasses[] = {"Ljdk/internal/crac/mirror/Core;", "Ljdk/crac/Core;",
@@ -90,38 +104,58 @@ const char* ClassForCode(bool mirrored, jint code) {
                      : "jdk.crac.impl.CheckpointOpenResourceException";
 }
 
-// Whether the class loader of the application, or one above it, has the class. Does not initialise
-// it, unlike FindClass.
-bool HasClass(JNIEnv* jni, const char* dotted_name) {
-  bool found = false;
+// A class of the boot loader, where CRaC's own are; null where there is none. Does not initialise
+// it, unlike FindClass, and asks no class path, which would open all its jars.
+jclass FindBootClass(JNIEnv* jni, const char* dotted_name) {
+  jclass found = nullptr;
   if (jni->PushLocalFrame(8) == 0) {
-    jclass loader_type = jni->FindClass("java/lang/ClassLoader");
     jclass class_type = jni->FindClass("java/lang/Class");
-    jmethodID system_loader =
-        jni->GetStaticMethodID(loader_type, "getSystemClassLoader", "()Ljava/lang/ClassLoader;");
-    jmethodID for_name = jni->GetStaticMethodID(
-        class_type, "forName", "(Ljava/lang/String;ZLjava/lang/ClassLoader;)Ljava/lang/Class;");
-    jobject loader = jni->CallStaticObjectMethod(loader_type, system_loader);
-    jstring name = jni->ExceptionCheck() ? nullptr : jni->NewStringUTF(dotted_name);
+    jmethodID for_name = class_type == nullptr
+                             ? nullptr
+                             : jni->GetStaticMethodID(
+                                   class_type, "forName",
+                                   "(Ljava/lang/String;ZLjava/lang/ClassLoader;)Ljava/lang/Class;");
+    jstring name = for_name == nullptr ? nullptr : jni->NewStringUTF(dotted_name);
     if (name != nullptr) {
-      jobject type = jni->CallStaticObjectMethod(class_type, for_name, name,
-                                                 static_cast<jboolean>(JNI_FALSE), loader);
-      found = !jni->ExceptionCheck() && type != nullptr;
+      const jboolean initialize = JNI_FALSE;
+      jobject type = jni->CallStaticObjectMethod(class_type, for_name, name, initialize, nullptr);
+      if (!jni->ExceptionCheck()) found = static_cast<jclass>(type);
     }
-    jni->PopLocalFrame(nullptr);
+    jni->ExceptionClear();
+    found = static_cast<jclass>(jni->PopLocalFrame(found));
   }
   jni->ExceptionClear();
   return found;
 }
 
+bool HasBootClass(JNIEnv* jni, const char* dotted_name) {
+  jclass found = FindBootClass(jni, dotted_name);
+  if (found == nullptr) return false;
+  jni->DeleteLocalRef(found);
+  return true;
+}
+
+// mirror.Core's JVM_CHECKPOINT_OK, _ERROR and _NONE.
+constexpr jint kOk = 0;
+constexpr jint kError = 1;
+constexpr jint kNotConfigured = 2;
+constexpr jint kUnknownStatus = -1;
+
 // An element of the native's bundle of {Integer status, …, int[] codes, String[] messages}: the
 // last two are always at the end.
 jint StatusOf(JNIEnv* jni, jobject integer) {
+  jint status = kUnknownStatus;
   jclass type = jni->FindClass("java/lang/Integer");
-  jmethodID value = jni->GetMethodID(type, "intValue", "()I");
-  const jint status = integer == nullptr ? -1 : jni->CallIntMethod(integer, value);
-  jni->DeleteLocalRef(type);
+  jmethodID value = type == nullptr ? nullptr : jni->GetMethodID(type, "intValue", "()I");
+  if (value != nullptr && integer != nullptr) status = jni->CallIntMethod(integer, value);
+  if (jni->ExceptionCheck()) jni->ExceptionClear();
+  if (type != nullptr) jni->DeleteLocalRef(type);
   return status;
+}
+
+Snapshot ListDescriptors(const FdTable& table) {
+  const OwnWork own_work;
+  return TakeSnapshot(table);
 }
 
 // Which descriptors Java objects own, as the native was told (generation 3).
@@ -136,6 +170,19 @@ void NoteClaims(JNIEnv* jni, jintArray claimed, Snapshot* snapshot) {
   }
 }
 
+// Whether this VM may be one of a generation before 3, whose Java half can fail by itself: it has
+// JVM_Checkpoint, and its run-time image has no module jdk.crac.
+bool IsOldGeneration(jvmtiEnv* jvmti) {
+  if (!AnyImageExports("JVM_Checkpoint")) return false;
+  char* home = nullptr;
+  if (jvmti->GetSystemProperty("java.home", &home) != JVMTI_ERROR_NONE) return true;
+  std::ifstream release(std::string(home) + "/release");
+  jvmti->Deallocate(reinterpret_cast<unsigned char*>(home));
+  const std::string text((std::istreambuf_iterator<char>(release)),
+                         std::istreambuf_iterator<char>());
+  return text.find("jdk.crac") == std::string::npos;
+}
+
 // CRaC's extension events. HotSpot passes the jvmtiEnv alone, whatever the event's declared
 // parameters are; reading on in the argument list would read rubbish.
 constinit JavaVM* java_vm = nullptr;
@@ -147,7 +194,7 @@ JNIEnv* CurrentJni() {
 }
 
 void JNICALL AfterRestoreEvent(jvmtiEnv*, ...) {
-  if (JNIEnv* jni = CurrentJni()) watcher->OnAfterRestore(jni);
+  if (JNIEnv* jni = CurrentJni()) Guarded([jni] { watcher->OnAfterRestore(jni); });
 }
 
 void ArmExtensionEvents(jvmtiEnv* jvmti) {
@@ -175,21 +222,23 @@ void ArmExtensionEvents(jvmtiEnv* jvmti) {
 
 void CheckpointWatcher::AskFor(jvmtiCapabilities* capabilities) {
   capabilities->can_generate_native_method_bind_events = 1;
-  capabilities->can_generate_exception_events = 1;
+  has_exception_events_ = IsOldGeneration(jvmti_);
+  capabilities->can_generate_exception_events = has_exception_events_;
 }
 
 void CheckpointWatcher::AddCallbacks(jvmtiEventCallbacks* callbacks) {
   watcher = this;
   callbacks->NativeMethodBind = [](jvmtiEnv*, JNIEnv* jni, jthread, jmethodID method, void* address,
                                    void** replacement) {
-    watcher->OnNativeMethodBind(jni, method, address, replacement);
+    Guarded([=] { watcher->OnNativeMethodBind(jni, method, address, replacement); });
   };
-  callbacks->ClassPrepare = [](jvmtiEnv*, JNIEnv* jni, jthread thread, jclass type) {
-    watcher->OnClassPrepare(jni, thread, type);
+  callbacks->ClassPrepare = [](jvmtiEnv*, JNIEnv* jni, jthread, jclass type) {
+    Guarded([=] { watcher->OnClassPrepare(jni, type); });
   };
   callbacks->Exception = [](jvmtiEnv*, JNIEnv* jni, jthread thread, jmethodID, jlocation,
-                            jobject exception, jmethodID catcher,
-                            jlocation) { watcher->OnException(jni, thread, exception, catcher); };
+                            jobject exception, jmethodID catcher, jlocation) {
+    Guarded([=] { watcher->OnException(jni, thread, exception, catcher); });
+  };
 }
 
 void CheckpointWatcher::AddHooks() {
@@ -199,11 +248,30 @@ void CheckpointWatcher::AddHooks() {
 
 void CheckpointWatcher::Start(JNIEnv* jni) {
   jni->GetJavaVM(&java_vm);
-  mirrored_ = HasClass(jni, "jdk.internal.crac.mirror.Core");
-  if (!mirrored_ && !HasClass(jni, "jdk.crac.Core") && !HasClass(jni, "javax.crac.Core")) return;
+  mirrored_ = HasBootClass(jni, "jdk.internal.crac.mirror.Core");
+  if (!mirrored_ && !HasBootClass(jni, "jdk.crac.Core") && !HasBootClass(jni, "javax.crac.Core")) {
+    return;
+  }
   ArmExtensionEvents(jvmti_);
   jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_NATIVE_METHOD_BIND, nullptr);
+  if (has_exception_events_) ArmExceptions(jni);
+}
+
+// From the moment at which the class of the failure is prepared, which the first attempt does,
+// unless somebody has done it before.
+void CheckpointWatcher::ArmExceptions(JNIEnv* jni) {
   jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_CLASS_PREPARE, nullptr);
+  for (const char* name : {"jdk.internal.crac.mirror.CheckpointException",
+                           "jdk.crac.CheckpointException", "javax.crac.CheckpointException"}) {
+    jclass type = FindBootClass(jni, name);
+    if (type == nullptr) continue;
+    jint status = 0;
+    if (jvmti_->GetClassStatus(type, &status) == JVMTI_ERROR_NONE &&
+        (status & JVMTI_CLASS_STATUS_PREPARED) != 0) {
+      OnClassPrepare(jni, type);
+    }
+    jni->DeleteLocalRef(type);
+  }
 }
 
 void CheckpointWatcher::OnNativeMethodBind(JNIEnv*, jmethodID method, void* address,
@@ -231,7 +299,7 @@ void CheckpointWatcher::OnNativeMethodBind(JNIEnv*, jmethodID method, void* addr
   jvmti_->Deallocate(reinterpret_cast<unsigned char*>(signature));
 }
 
-void CheckpointWatcher::OnClassPrepare(JNIEnv* jni, jthread thread, jclass type) {
+void CheckpointWatcher::OnClassPrepare(JNIEnv* jni, jclass type) {
   char* signature = nullptr;
   if (jvmti_->GetClassSignature(type, &signature, nullptr) != JVMTI_ERROR_NONE) return;
   const bool is_failure =
@@ -246,10 +314,11 @@ void CheckpointWatcher::OnClassPrepare(JNIEnv* jni, jthread thread, jclass type)
     failure_class_ = static_cast<jclass>(jni->NewGlobalRef(type));
   }
   jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_PREPARE, nullptr);
-  // The class is prepared by the first attempt, on its thread. From generation 3 on every attempt
-  // comes through the native, which watches its own thread; before, Java may fail without it.
-  jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_EXCEPTION,
-                                   mirrored_ ? thread : nullptr);
+  // The class is prepared by the first attempt. From generation 3 on every attempt comes through
+  // the native; before, Java may fail without it.
+  if (!mirrored_) {
+    jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_EXCEPTION, nullptr);
+  }
 }
 
 void CheckpointWatcher::SetWatchingExceptions(JNIEnv* jni, jvmtiEventMode mode) {
@@ -260,57 +329,139 @@ void CheckpointWatcher::SetWatchingExceptions(JNIEnv* jni, jvmtiEventMode mode) 
 }
 
 template <typename Call>
-jobjectArray CheckpointWatcher::Around(JNIEnv* jni, Call call, jintArray claimed) {
+jobjectArray CheckpointWatcher::Around(JNIEnv* jni, Call call, const Arguments& arguments) {
   if (depth == 0) {
-    if (const auto earlier = Take(ThreadId())) ReportWithoutException(jni, *earlier);
-    SetWatchingExceptions(jni, JVMTI_ENABLE);
+    Guarded([&] {
+      if (const auto earlier = Take(ThreadId())) ReportWithoutException(jni, *earlier);
+      if (!mirrored_) SetWatchingExceptions(jni, JVMTI_ENABLE);
+    });
   }
   ++depth;
   jobjectArray bundle = call();
   --depth;
   if (depth == 0) {
     Recorder::PidChanged();
-    NativeReturned(jni, bundle, claimed);
+    Guarded([&] { NativeReturned(jni, bundle, arguments); });
   }
   return bundle;
 }
 
-void CheckpointWatcher::NativeReturned(JNIEnv* jni, jobjectArray bundle, jintArray claimed) {
-  jthrowable pending = jni->ExceptionOccurred();
-  if (pending != nullptr) jni->ExceptionClear();
-  auto attempt = std::make_unique<Attempt>();
-  bool failed = true;
-  if (jni->PushLocalFrame(16) == 0) {
-    const jsize count = bundle == nullptr ? 0 : jni->GetArrayLength(bundle);
-    if (count >= 3) {
-      constexpr jint kOk = 0;
-      failed = StatusOf(jni, jni->GetObjectArrayElement(bundle, 0)) != kOk;
-      auto codes = static_cast<jintArray>(jni->GetObjectArrayElement(bundle, count - 2));
-      auto messages = static_cast<jobjectArray>(jni->GetObjectArrayElement(bundle, count - 1));
-      const jsize entries =
-          codes == nullptr || messages == nullptr
-              ? 0
-              : std::min(jni->GetArrayLength(codes), jni->GetArrayLength(messages));
-      for (jsize i = 0; i < entries; ++i) {
-        jint code = 0;
-        jni->GetIntArrayRegion(codes, i, 1, &code);
-        auto message = static_cast<jstring>(jni->GetObjectArrayElement(messages, i));
-        attempt->from_native.push_back({ClassForCode(mirrored_, code), ToUtf8(jni, message)});
-        jni->DeleteLocalRef(message);
-      }
+CheckpointWatcher::Outcome CheckpointWatcher::ReadOutcome(JNIEnv* jni, jobjectArray bundle,
+                                                          bool dry_run) const {
+  Outcome outcome;
+  jint status = kNotConfigured;
+  const jsize count = bundle == nullptr ? 0 : jni->GetArrayLength(bundle);
+  if (count >= 3 && jni->PushLocalFrame(16) == 0) {
+    status = StatusOf(jni, jni->GetObjectArrayElement(bundle, 0));
+    auto codes = static_cast<jintArray>(jni->GetObjectArrayElement(bundle, count - 2));
+    auto messages = static_cast<jobjectArray>(jni->GetObjectArrayElement(bundle, count - 1));
+    const jsize entries = codes == nullptr || messages == nullptr
+                              ? 0
+                              : std::min(jni->GetArrayLength(codes), jni->GetArrayLength(messages));
+    for (jsize i = 0; i < entries; ++i) {
+      jint code = 0;
+      jni->GetIntArrayRegion(codes, i, 1, &code);
+      auto message = static_cast<jstring>(jni->GetObjectArrayElement(messages, i));
+      outcome.suppressed.push_back({ClassForCode(mirrored_, code), ToUtf8(jni, message)});
+      jni->DeleteLocalRef(message);
     }
     jni->PopLocalFrame(nullptr);
   }
-  jni->ExceptionClear();
-  if (failed) {
-    attempt->failed = true;
-    attempt->snapshot = TakeSnapshot(*table_);
-    NoteClaims(jni, claimed, &attempt->snapshot);
+  outcome.failed = status != kOk;
+  // What mirror.Core says where the VM names no descriptor.
+  constexpr const char* kRuntimeException = "java.lang.RuntimeException";
+  if (status == kNotConfigured) {
+    outcome.suppressed.push_back({kRuntimeException, "C/R is not configured"});
+  } else if (status == kError && outcome.suppressed.empty() && !dry_run) {
+    outcome.suppressed.push_back({kRuntimeException, "Native checkpoint failed."});
+  } else if (status != kOk && status != kError) {
+    outcome.suppressed.push_back(
+        {kRuntimeException, "Unknown C/R result: " + std::to_string(status)});
+  }
+  return outcome;
+}
+
+void CheckpointWatcher::NativeReturned(JNIEnv* jni, jobjectArray bundle,
+                                       const Arguments& arguments) {
+  jthrowable pending = jni->ExceptionOccurred();
+  if (pending != nullptr) jni->ExceptionClear();
+  Outcome outcome = ReadOutcome(jni, bundle, arguments.dry_run);
+  if (!outcome.failed) {
+    if (pending != nullptr) jni->Throw(pending);
+    return;
+  }
+  auto attempt = std::make_unique<Attempt>();
+  attempt->failed = true;
+  attempt->thread = CurrentThreadName(jni);
+  attempt->snapshot = ListDescriptors(*table_);
+  NoteClaims(jni, arguments.claimed, &attempt->snapshot);
+  if (mirrored_) {
+    if (arguments.dry_run) attempt->suppressed = FindJavaFailures(jni);
+    attempt->suppressed.insert(attempt->suppressed.end(), outcome.suppressed.begin(),
+                               outcome.suppressed.end());
+    ReportWithoutException(jni, *attempt);
+  } else {
+    attempt->suppressed = std::move(outcome.suppressed);
     Keep(std::move(attempt));
-  } else if (mirrored_) {
-    SetWatchingExceptions(jni, JVMTI_DISABLE);
   }
   if (pending != nullptr) jni->Throw(pending);
+}
+
+bool CheckpointWatcher::IsSeen(JNIEnv* jni, jobject exception) {
+  for (jweak seen : seen_) {
+    if (jni->IsSameObject(seen, exception)) return true;
+  }
+  return false;
+}
+
+// What Java has collected when it calls the native: the suppressed list of the CheckpointException
+// that it will throw. Contexts have thrown others on the way, whose lists are parts of that one;
+// and those of earlier attempts may still be about.
+std::vector<SuppressedException> CheckpointWatcher::FindJavaFailures(JNIEnv* jni) {
+  std::vector<SuppressedException> longest;
+  jclass type = FindBootClass(jni, "jdk.internal.crac.mirror.CheckpointException");
+  void* found = nullptr;
+  if (type == nullptr || java_vm->GetEnv(&found, JVMTI_VERSION_1_2) != JNI_OK) return longest;
+  // An environment of its own: the capability costs something, and the tags go with it.
+  auto* jvmti = static_cast<jvmtiEnv*>(found);
+  jvmtiCapabilities capabilities = {};
+  capabilities.can_tag_objects = 1;
+  jvmtiHeapCallbacks callbacks = {};
+  callbacks.heap_iteration_callback = [](jlong, jlong, jlong* tag, jint, void*) -> jint {
+    *tag = 1;
+    return JVMTI_VISIT_OBJECTS;
+  };
+  const jlong wanted = 1;
+  jint count = 0;
+  jobject* objects = nullptr;
+  if (jvmti->AddCapabilities(&capabilities) == JVMTI_ERROR_NONE &&
+      jvmti->IterateThroughHeap(0, type, &callbacks, nullptr) == JVMTI_ERROR_NONE &&
+      jvmti->GetObjectsWithTags(1, &wanted, &count, &objects, nullptr) == JVMTI_ERROR_NONE) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(seen_, [jni](jweak seen) {
+      if (!jni->IsSameObject(seen, nullptr)) return false;
+      jni->DeleteWeakGlobalRef(seen);
+      return true;
+    });
+    for (jint i = 0; i < count; ++i) {
+      if (!IsSeen(jni, objects[i])) {
+        seen_.push_back(jni->NewWeakGlobalRef(objects[i]));
+        CheckpointFailure failure = ReadFailure(jni, static_cast<jthrowable>(objects[i]));
+        // One that holds what the VM said is an earlier attempt's: the VM has not been heard yet.
+        const bool heard_vm = std::any_of(
+            failure.suppressed.begin(), failure.suppressed.end(),
+            [](const SuppressedException& one) { return one.message.starts_with("FD fd="); });
+        if (!heard_vm && failure.suppressed.size() > longest.size()) {
+          longest = std::move(failure.suppressed);
+        }
+      }
+      jni->DeleteLocalRef(objects[i]);
+    }
+    jvmti->Deallocate(reinterpret_cast<unsigned char*>(objects));
+  }
+  jvmti->DisposeEnvironment();
+  jni->DeleteLocalRef(type);
+  return longest;
 }
 
 void CheckpointWatcher::Keep(std::unique_ptr<Attempt> attempt) {
@@ -372,18 +523,22 @@ bool CheckpointWatcher::StaysInside(JNIEnv* jni, jmethodID catcher) {
 void CheckpointWatcher::OnException(JNIEnv* jni, jthread thread, jobject exception,
                                     jmethodID catcher) {
   if (!IsNewFailure(jni, exception) || StaysInside(jni, catcher)) return;
-  if (mirrored_) jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_EXCEPTION, thread);
+  std::unique_ptr<Attempt> attempt = Take(ThreadId());
+  if (mirrored_) {
+    jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_EXCEPTION, thread);
+    if (attempt == nullptr) return;  // reported when the native returned
+  }
   {
     const std::lock_guard lock(mutex_);
     if (last_reported_ != nullptr) jni->DeleteWeakGlobalRef(last_reported_);
     last_reported_ = jni->NewWeakGlobalRef(exception);
   }
-  std::unique_ptr<Attempt> attempt = Take(ThreadId());
   CheckpointFailure failure = ReadFailure(jni, static_cast<jthrowable>(exception));
+  const std::string thread_name = CurrentThreadName(jni);
   if (attempt != nullptr) {
-    Report(jni, attempt->snapshot, std::move(failure));
+    Report(jni, attempt->snapshot, thread_name, std::move(failure));
   } else {
-    Report(jni, TakeSnapshot(*table_), std::move(failure));
+    Report(jni, ListDescriptors(*table_), thread_name, std::move(failure));
   }
 }
 
@@ -392,32 +547,37 @@ void CheckpointWatcher::ReportWithoutException(JNIEnv* jni, const Attempt& attem
   CheckpointFailure failure;
   failure.class_name =
       mirrored_ ? "jdk.internal.crac.mirror.CheckpointException" : "jdk.crac.CheckpointException";
-  failure.suppressed = attempt.from_native;
-  Report(jni, attempt.snapshot, std::move(failure));
+  failure.suppressed = attempt.suppressed;
+  Report(jni, attempt.snapshot, attempt.thread, std::move(failure));
 }
 
-void CheckpointWatcher::Report(JNIEnv* jni, const Snapshot& snapshot, CheckpointFailure failure) {
+std::string CheckpointWatcher::CurrentThreadName(JNIEnv* jni) const {
+  jvmtiThreadInfo info = {};
+  if (jvmti_->GetThreadInfo(nullptr, &info) != JVMTI_ERROR_NONE) return {};
+  std::string name = ToUtf8(std::string_view(info.name));
+  jvmti_->Deallocate(reinterpret_cast<unsigned char*>(info.name));
+  jni->DeleteLocalRef(info.thread_group);
+  jni->DeleteLocalRef(info.context_class_loader);
+  return name;
+}
+
+void CheckpointWatcher::Report(JNIEnv* jni, const Snapshot& snapshot, const std::string& thread,
+                               CheckpointFailure failure) {
   Trigger trigger;
   trigger.kind = "checkpoint-failure";
-  jvmtiThreadInfo info = {};
-  if (jvmti_->GetThreadInfo(nullptr, &info) == JVMTI_ERROR_NONE) {
-    trigger.thread = ToUtf8(std::string_view(info.name));
-    jvmti_->Deallocate(reinterpret_cast<unsigned char*>(info.name));
-    jni->DeleteLocalRef(info.thread_group);
-    jni->DeleteLocalRef(info.context_class_loader);
-  }
+  trigger.thread = thread;
   trigger.exception = std::move(failure);
   reporter_->Write(jni, snapshot, std::move(trigger));
 }
 
 void CheckpointWatcher::OnAfterRestore(JNIEnv* jni) {
   Recorder::PidChanged();
-  if (depth != 0) return;
+  if (depth != 0 || !has_exception_events_) return;
   // The event comes after success and failure alike. If it was a failure, its exception follows and
   // takes the list; if not, the next attempt discards it.
   SetWatchingExceptions(jni, JVMTI_ENABLE);
   auto attempt = std::make_unique<Attempt>();
-  attempt->snapshot = TakeSnapshot(*table_);
+  attempt->snapshot = ListDescriptors(*table_);
   Keep(std::move(attempt));
 }
 

@@ -1,20 +1,26 @@
 // Notices that a CRaC checkpoint failed, in every generation of CRaC, and has it reported.
 //
-// An attempt runs on one thread: checkpointRestore0 (a native of jdk.crac.Core or
-// jdk.internal.crac.mirror.Core) scans the descriptors and returns what it found; then Java code
-// throws a CheckpointException that holds everything as suppressed exceptions, which themselves are
-// never thrown. So:
-//   - the native is wrapped when it is bound (NativeMethodBind), or JVM_Checkpoint, which it calls,
-//     through the PLT slot of libjava: after a failure the descriptors are listed at once, before
-//     Java's afterRestore opens others, and off the safepoint;
-//   - the thrown exception (JVMTI Exception event) brings the suppressed list, and the report is
-//     written. Where Java fails before the native is reached (generations before 3) the exception
-//     is all there is;
-//   - where the VM has CRaC's extension events, AfterRestore stands in for a native that could not
-//     be wrapped.
-// Before the first attempt none of this runs: on a VM without CRaC no event is enabled at all, and
-// with CRaC only those for natives that are bound and classes that are prepared. The Exception
-// event is enabled by the first attempt.
+// An attempt runs on one thread: checkpointRestore0, a native of jdk.crac.Core or
+// jdk.internal.crac.mirror.Core, scans the descriptors and returns what it found. The native is
+// wrapped when it is bound (NativeMethodBind), or JVM_Checkpoint, which it calls, through the PLT
+// slot of libjava. After a failure the descriptors are listed at once, before Java's afterRestore
+// opens others, and off the safepoint. What Java then throws holds everything as suppressed
+// exceptions, which themselves are never thrown; how the list is had differs:
+//
+// Generation 3 (JDK 21 and later, Zulu 17): every attempt reaches the native, and the report is
+// written when it returns. The VM's failures are in what it returned; Java's own are in the
+// CheckpointException that already exists then, which is looked for on the heap, and only where
+// Java has told the native that it failed (the argument dryRun). The JVMTI Exception event would
+// bring the thrown exception, but the mere capability for it makes every exception of the program
+// 35 to 150 times as slow (HotSpot compiles no fast path for them), so it is not taken.
+//
+// Generations before: Java may fail without reaching the native, so the Exception event is what is
+// left, and its price is paid on those VMs. It is enabled from the first attempt on.
+//
+// Where the VM has CRaC's extension events, AfterRestore tells that the process may have another
+// pid, and, where the Exception event is to be had, stands in for a native that was not wrapped.
+//
+// Who calls it: JVMTI events and the wrappers, on the threads that they run on. Nothing throws.
 #ifndef FDORIGIN_AGENT_JVM_CHECKPOINT_WATCHER_H_
 #define FDORIGIN_AGENT_JVM_CHECKPOINT_WATCHER_H_
 
@@ -36,7 +42,7 @@ class CheckpointWatcher {
       : jvmti_(jvmti), table_(table), reporter_(reporter) {}
 
   // The capabilities and callbacks that the watcher wants; in Agent_OnLoad.
-  static void AskFor(jvmtiCapabilities* capabilities);
+  void AskFor(jvmtiCapabilities* capabilities);
   void AddCallbacks(jvmtiEventCallbacks* callbacks);
 
   // In Agent_OnLoad, before the patcher starts: has JVM_Checkpoint hooked.
@@ -48,30 +54,48 @@ class CheckpointWatcher {
   // On VMDeath: reports an attempt whose exception never came.
   void Finish(JNIEnv* jni);
 
-  // One attempt, as the wrappers see it. `call` is the original; `claimed` the numbers that Java
-  // objects own, where the generation hands them on.
+  // What the native was told.
+  struct Arguments {
+    jintArray claimed = nullptr;  // numbers that Java objects own; null where it does not say
+    bool dry_run = false;         // Java has failed already
+  };
+  // One attempt, as the wrappers see it. `call` is the original.
   template <typename Call>
-  jobjectArray Around(JNIEnv* jni, Call call, jintArray claimed = nullptr);
+  jobjectArray Around(JNIEnv* jni, Call call, const Arguments& arguments);
+
+  bool mirrored() const { return mirrored_; }
 
   // JVMTI events.
   void OnNativeMethodBind(JNIEnv* jni, jmethodID method, void* address, void** replacement);
-  void OnClassPrepare(JNIEnv* jni, jthread thread, jclass type);
+  void OnClassPrepare(JNIEnv* jni, jclass type);
   void OnException(JNIEnv* jni, jthread thread, jobject exception, jmethodID catcher);
   void OnAfterRestore(JNIEnv* jni);
 
  private:
+  // What the native returned.
+  struct Outcome {
+    bool failed = false;
+    std::vector<SuppressedException> suppressed;
+  };
   // An attempt that waits for its exception.
   struct Attempt {
     bool failed = false;  // the native said so; AfterRestore does not know
+    std::string thread;
     Snapshot snapshot;
-    std::vector<SuppressedException> from_native;
+    std::vector<SuppressedException> suppressed;
   };
 
-  void NativeReturned(JNIEnv* jni, jobjectArray bundle, jintArray claimed);
+  void NativeReturned(JNIEnv* jni, jobjectArray bundle, const Arguments& arguments);
+  Outcome ReadOutcome(JNIEnv* jni, jobjectArray bundle, bool dry_run) const;
+  std::vector<SuppressedException> FindJavaFailures(JNIEnv* jni);
+  bool IsSeen(JNIEnv* jni, jobject exception);
+  void ArmExceptions(JNIEnv* jni);
   void Keep(std::unique_ptr<Attempt> attempt);
   std::unique_ptr<Attempt> Take(int tid);
-  void Report(JNIEnv* jni, const Snapshot& snapshot, CheckpointFailure failure);
+  void Report(JNIEnv* jni, const Snapshot& snapshot, const std::string& thread,
+              CheckpointFailure failure);
   void ReportWithoutException(JNIEnv* jni, const Attempt& attempt);
+  std::string CurrentThreadName(JNIEnv* jni) const;
   void SetWatchingExceptions(JNIEnv* jni, jvmtiEventMode mode);
   bool IsNewFailure(JNIEnv* jni, jobject exception);
   bool StaysInside(JNIEnv* jni, jmethodID catcher);
@@ -80,12 +104,14 @@ class CheckpointWatcher {
   FdTable* table_;
   Reporter* reporter_;
 
-  bool mirrored_ = false;  // generation 3: jdk.internal.crac.mirror
+  bool mirrored_ = false;              // generation 3: jdk.internal.crac.mirror
+  bool has_exception_events_ = false;  // the capability was taken
   // Guards what follows. The VM thread never takes it, so a holder may wait for a safepoint.
   std::mutex mutex_;
   std::map<int, std::unique_ptr<Attempt>> attempts_;  // by kernel thread id
   jclass failure_class_ = nullptr;                    // global reference
   jweak last_reported_ = nullptr;
+  std::vector<jweak> seen_;  // CheckpointExceptions of earlier attempts, found on the heap
 };
 
 }  // namespace fdorigin

@@ -6,6 +6,7 @@
 
 #include "base/raw_output.h"
 #include "interpose/patcher.h"
+#include "interpose/recorder.h"
 #include "jvm/throwables.h"
 #include "report/produce.h"
 #include "symbolize/java_symbolizer.h"
@@ -20,7 +21,7 @@ void Reporter::ReadJvmInfo(JNIEnv* jni) {
 }
 
 void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
-  const std::lock_guard lock(mutex_);
+  const OwnWork own_work;
   try {
     NativeSymbolizer native(&recordings_->images, &recordings_->strings);
     JavaSymbolizer java(jvmti_, jni);
@@ -31,6 +32,7 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
     const Patcher::Totals totals = Patcher::GetTotals();
     input.coverage.libraries = totals.libraries;
     input.coverage.slots = totals.slots;
+    input.coverage.libc_entries = totals.libc_entries;
     for (const Patcher::Refusal& refusal : totals.refused) {
       input.coverage.refused.push_back({refusal.what, refusal.reason});
     }
@@ -40,20 +42,20 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
     input.stack = [&](StackId id) {
       std::vector<SymbolizedFrame> frames;
       for (const Frame& frame : recordings_->stacks.Get(id)) {
-        frames.push_back(frame.kind == FrameKind::kJava ? java.Symbolize(frame)
-                                                        : native.Symbolize(frame));
+        if (frame.kind == FrameKind::kNative) {
+          frames.push_back(native.Symbolize(frame));
+          continue;
+        }
+        const HostWork runs_java;
+        frames.push_back(java.Symbolize(frame));
       }
       return frames;
     };
     input.string = [this](StringId id) { return std::string(recordings_->strings.Get(id)); };
     const ProducedReport produced =
-        ProduceReport(input, ExpandReportPath(options_.report, reports_ + 1));
+        ProduceReport(input, ExpandReportPath(options_.report, ++reports_));
     if (options_.summary) PrintText(produced.summary);
-    if (produced.status.ok()) {
-      ++reports_;
-    } else {
-      PrintLine(std::string(produced.status.message()));
-    }
+    if (!produced.status.ok()) PrintLine(std::string(produced.status.message()));
   } catch (const std::exception& error) {
     PrintLine(std::string("no report: ") + error.what());
   }

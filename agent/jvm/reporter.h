@@ -1,13 +1,14 @@
 // Writes one report: joins what the layers know, and keeps the reports of a process apart.
 //
 // Who calls it: the checkpoint watcher and the other triggers, on a thread attached to the VM in
-// the live phase, outside hook context and outside a VM operation. One report at a time.
+// the live phase, outside hook context and outside a VM operation. Several threads may report at
+// once: no lock is held while names are asked for, which may run the application's code.
 #ifndef FDORIGIN_AGENT_JVM_REPORTER_H_
 #define FDORIGIN_AGENT_JVM_REPORTER_H_
 
 #include <jvmti.h>
 
-#include <mutex>
+#include <atomic>
 #include <string>
 
 #include "base/image_table.h"
@@ -45,8 +46,7 @@ class Reporter {
   const Recordings* recordings_;
   jvmtiEnv* jvmti_;
   JvmInfo jvm_;
-  std::mutex mutex_;
-  int reports_ = 0;
+  std::atomic<int> reports_{0};
 };
 
 }  // namespace fdorigin

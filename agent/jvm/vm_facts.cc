@@ -8,26 +8,50 @@
 namespace fdorigin {
 namespace {
 
-template <typename T>
-bool ReadExported(const char* symbol, T* value) {
-  const void* at = dlsym(RTLD_DEFAULT, symbol);
-  if (at == nullptr) {
-    dlerror();
-    return false;
+// libjvm, by the address of one of its functions: a host that embeds a JVM may have loaded it
+// without RTLD_GLOBAL.
+class JvmLibrary {
+ public:
+  explicit JvmLibrary(JavaVM* vm) {
+    Dl_info info;
+    if (dladdr(reinterpret_cast<void*>(vm->functions->GetEnv), &info) != 0) {
+      handle_ = dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    }
+    if (handle_ == nullptr) dlerror();
   }
-  std::memcpy(value, at, sizeof(T));
-  return true;
-}
+  ~JvmLibrary() {
+    if (handle_ != nullptr) dlclose(handle_);
+  }
+  JvmLibrary(const JvmLibrary&) = delete;
+  JvmLibrary& operator=(const JvmLibrary&) = delete;
+
+  void* Find(const char* symbol) const {
+    void* at = handle_ == nullptr ? nullptr : dlsym(handle_, symbol);
+    if (at == nullptr) dlerror();
+    return at;
+  }
+
+  template <typename T>
+  bool Read(const char* symbol, T* value) const {
+    const void* at = Find(symbol);
+    if (at == nullptr) return false;
+    std::memcpy(value, at, sizeof(T));
+    return true;
+  }
+
+ private:
+  void* handle_ = nullptr;
+};
 
 // The table of fields: an array whose entry layout is exported beside it.
 class VmStructs {
  public:
-  VmStructs() {
-    readable_ = ReadExported("gHotSpotVMStructs", &entries_) &&
-                ReadExported("gHotSpotVMStructEntryTypeNameOffset", &type_name_) &&
-                ReadExported("gHotSpotVMStructEntryFieldNameOffset", &field_name_) &&
-                ReadExported("gHotSpotVMStructEntryOffsetOffset", &offset_) &&
-                ReadExported("gHotSpotVMStructEntryArrayStride", &stride_) && entries_ != nullptr;
+  explicit VmStructs(const JvmLibrary& jvm) {
+    readable_ = jvm.Read("gHotSpotVMStructs", &entries_) &&
+                jvm.Read("gHotSpotVMStructEntryTypeNameOffset", &type_name_) &&
+                jvm.Read("gHotSpotVMStructEntryFieldNameOffset", &field_name_) &&
+                jvm.Read("gHotSpotVMStructEntryOffsetOffset", &offset_) &&
+                jvm.Read("gHotSpotVMStructEntryArrayStride", &stride_) && entries_ != nullptr;
   }
 
   // The offset of a field in its type, or -1. `type` may be a superclass by another name in other
@@ -85,12 +109,12 @@ VmFacts ReadVmFacts(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread thread) {
   VmFacts facts;
   facts.vm = vm;
   facts.jvmti = jvmti;
-  void* walker = dlsym(RTLD_DEFAULT, "AsyncGetCallTrace");
-  if (walker == nullptr) dlerror();
-  facts.async_get_call_trace = reinterpret_cast<void (*)(void*, jint, void*)>(walker);
+  const JvmLibrary jvm(vm);
+  facts.async_get_call_trace =
+      reinterpret_cast<void (*)(void*, jint, void*)>(jvm.Find("AsyncGetCallTrace"));
   constexpr jint kJdk21 = 0x00150000;
   facts.has_virtual_threads = jni->GetVersion() >= kJdk21;
-  const VmStructs structs;
+  const VmStructs structs(jvm);
   facts.thread_state_offset = structs.Find("JavaThread", "_thread_state");
   if (facts.thread_state_offset < 0) return facts;  // not HotSpot, or its tables are gone
   facts.env_offset = FindEnvOffset(jni, thread);

@@ -45,7 +45,7 @@ T JavaWalker::ThreadField(JNIEnv* env, ptrdiff_t offset) const {
   return value;
 }
 
-JavaStackStatus JavaWalker::Gate(bool caller_is_jvm, uint64_t sp, JNIEnv** env) const {
+JavaStackStatus JavaWalker::Gate(uint64_t sp, JNIEnv** env) const {
   switch (phase_.load(std::memory_order_acquire)) {
     case Phase::kStarting:
       return JavaStackStatus::kBeforeVmInit;
@@ -58,7 +58,6 @@ JavaStackStatus JavaWalker::Gate(bool caller_is_jvm, uint64_t sp, JNIEnv** env) 
   if (facts_.vm->GetEnv(&found, JNI_VERSION_1_6) != JNI_OK || found == nullptr) {
     return JavaStackStatus::kNotAJavaThread;
   }
-  if (caller_is_jvm) return JavaStackStatus::kCallerInsideJvm;
   *env = static_cast<JNIEnv*>(found);
   if (facts_.env_offset < 0 || facts_.thread_state_offset < 0) {
     return JavaStackStatus::kNoVmStructs;

@@ -46,9 +46,10 @@ class JavaWalker {
   void Start() { phase_.store(Phase::kLive, std::memory_order_release); }
   void Stop() { phase_.store(Phase::kDead, std::memory_order_release); }
 
-  // Whether a walk is allowed now; kComplete if so, else the reason. `caller_is_jvm`: the hooked
-  // call was made by libjvm. `sp`: a stack address of the caller. Sets `env` when allowed.
-  HOOK_SAFE JavaStackStatus Gate(bool caller_is_jvm, uint64_t sp, JNIEnv** env) const;
+  // Whether the first three facts hold, and `sp`, a stack address of the caller, is on the thread's
+  // own stack: kComplete if so, with `env`, else the reason. The fourth fact is the caller's to
+  // ask.
+  HOOK_SAFE JavaStackStatus Gate(uint64_t sp, JNIEnv** env) const;
 
   // Writes at most `max` frames, innermost first; the answer is their number. Only after Gate()
   // said kComplete, with its `env`. `may_block`: GetStackTrace may wait for a safepoint.

@@ -1,6 +1,10 @@
 #include "stack/native_walker.h"
 
+#include <dlfcn.h>
+
 #include "base/hash.h"
+
+#pragma weak _dl_find_object
 
 namespace fdorigin {
 namespace {
@@ -17,6 +21,16 @@ struct CachedRule {
 constexpr uint32_t kEntries = 8192;
 constexpr uint32_t kProbes = 4;
 constexpr int kTagShift = 48;
+
+constexpr int kMaxSteps = 512;
+
+// Whether an ELF image is mapped at the address that the table does not have. glibc answers without
+// a lock (2.35 and later; before, such an address counts as generated code).
+bool IsInUnknownImage(uint64_t pc) {
+  if (_dl_find_object == nullptr) return false;
+  dl_find_object found;
+  return _dl_find_object(reinterpret_cast<void*>(pc), &found) == 0;
+}
 
 }  // namespace
 
@@ -58,29 +72,42 @@ FrameRule NativeWalker::RuleFor(uint64_t pc, bool interrupted) {
   return rule;
 }
 
+// Calls `visit` with each frame's address and image, until it says false.
+template <typename Visit>
+WalkEnd NativeWalker::WalkImages(WalkRegisters registers, Visit visit) {
+  StackProbe probe;
+  for (int step = 0; step < kMaxSteps; ++step) {
+    const ImageId image = images_->Find(registers.pc);
+    if (image == ImageId::kNone && !IsInUnknownImage(registers.pc)) return WalkEnd::kGeneratedCode;
+    if (image != ImageId::kNone && !visit(registers.pc, image)) return WalkEnd::kDepth;
+    if (!ApplyFrameRule(RuleFor(registers.pc, registers.interrupted), &probe, &registers)) {
+      return WalkEnd::kOutermost;
+    }
+  }
+  return WalkEnd::kDepth;
+}
+
 int NativeWalker::Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd* end) {
   int count = 0;
-  StackProbe probe;
-  while (true) {
-    const ImageId image = images_->Find(registers.pc);
-    if (image == ImageId::kNone) {
-      *end = WalkEnd::kGeneratedCode;
-      return count;
-    }
-    if (count == max) {
-      *end = WalkEnd::kDepth;
-      return count;
-    }
-    frames[count++] = {.value = registers.pc - images_->Get(image)->load_bias,
+  *end = WalkImages(registers, [&](uint64_t pc, ImageId image) {
+    if (count == max) return false;
+    frames[count++] = {.value = pc - images_->Get(image)->load_bias,
                        .bci = 0,
                        .image = image,
                        .kind = FrameKind::kNative,
                        .reserved = 0};
-    if (!ApplyFrameRule(RuleFor(registers.pc, registers.interrupted), &probe, &registers)) {
-      *end = WalkEnd::kOutermost;
-      return count;
-    }
-  }
+    return true;
+  });
+  return count;
+}
+
+bool NativeWalker::IsUnderLoader(WalkRegisters registers) {
+  bool found = false;
+  WalkImages(registers, [&](uint64_t, ImageId image) {
+    found = images_->Get(image)->role == ImageRole::kLoader;
+    return !found;
+  });
+  return found;
 }
 
 }  // namespace fdorigin

@@ -29,10 +29,18 @@ class NativeWalker {
  public:
   bool Create(Region* region, const ImageTable* images);
 
-  // Writes at most `max` frames, innermost first, starting with the one at `registers.pc`.
+  // Writes at most `max` frames, innermost first, starting with the one at `registers.pc`. Frames
+  // of an image that the table does not have yet, because its dlopen is under way and this is its
+  // constructor, are passed over: there is no id to record them by.
   HOOK_SAFE int Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd* end);
 
+  // Whether the dynamic linker is among the native frames: the code is a constructor's or a
+  // destructor's, under the loader's lock.
+  HOOK_SAFE bool IsUnderLoader(WalkRegisters registers);
+
  private:
+  template <typename Visit>
+  HOOK_SAFE WalkEnd WalkImages(WalkRegisters registers, Visit visit);
   HOOK_SAFE FrameRule RuleFor(uint64_t pc, bool interrupted);
 
   const ImageTable* images_ = nullptr;

@@ -1,37 +1,67 @@
 #include "stack/stack_recorder.h"
 
 #include <alloca.h>
+#include <signal.h>
 
 #include <cstring>
 
 namespace fdorigin {
+namespace {
+
+// A walk needs about 7 KiB, and libunwind, at code that is new to it, some more.
+constexpr uint64_t kStackForWalk = 12 * 1024;
+
+// Whether the thread runs on an alternate signal stack that has no room for a walk.
+bool OnSmallSignalStack(uint64_t sp) {
+  stack_t stack;
+  if (sigaltstack(nullptr, &stack) != 0 || !(stack.ss_flags & SS_ONSTACK)) return false;
+  return sp - reinterpret_cast<uint64_t>(stack.ss_sp) < kStackForWalk;
+}
+
+}  // namespace
 
 RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_block) {
   RecordedStack stack;
-  Frame native[kMaxNativeDepth];
-  WalkEnd end;
-  const int native_count = native_->Walk(registers, native, native_depth_, &end);
-  for (int i = 0; i < native_count && !stack.through_jvm; ++i) {
-    stack.through_jvm = images_->Get(native[i].image)->role == ImageRole::kJvm;
-  }
-  const bool caller_is_jvm =
-      native_count > 0 && images_->Get(native[0].image)->role == ImageRole::kJvm;
   JNIEnv* env = nullptr;
-  stack.java_stack = java_->Gate(caller_is_jvm, registers.sp, &env);
-  if (stack.java_stack == JavaStackStatus::kComplete) {
-    const int java_depth = java_->DepthThatFits(env, registers.sp, java_depth_);
-    if (java_depth > 0) {
-      AddJava(env, may_block, native, native_count, java_depth, &stack);
-      return stack;
-    }
-    stack.java_stack = JavaStackStatus::kWalkRefused;
+  stack.java_stack = java_->Gate(registers.sp, &env);
+  if (stack.java_stack != JavaStackStatus::kComplete && OnSmallSignalStack(registers.sp)) {
+    stack.java_stack = JavaStackStatus::kOnSignalStack;
+    return stack;
   }
-  stack.id = store_->Intern(native, native_count);
+  Walk(registers, env, may_block, &stack);
   return stack;
 }
 
-// A function of its own, because its buffer is as deep as asked for: only Java threads pay for it,
-// after it was found to fit.
+// Functions of their own, because their buffers are as deep as asked for: each is entered only once
+// the stack was found to have room.
+[[gnu::noinline]] void StackRecorder::Walk(const WalkRegisters& registers, JNIEnv* env,
+                                           bool may_block, RecordedStack* stack) {
+  auto* native = static_cast<Frame*>(alloca(static_cast<size_t>(native_depth_) * sizeof(Frame)));
+  WalkEnd end;
+  const int native_count = native_->Walk(registers, native, native_depth_, &end);
+  bool caller_is_jvm = false;
+  for (int i = 0; i < native_count; ++i) {
+    const ImageRole role = images_->Get(native[i].image)->role;
+    if (role == ImageRole::kJvm) {
+      stack->through_jvm = true;
+      caller_is_jvm |= i == 0;
+    }
+    // A constructor or destructor of a library runs under the loader's lock, which others want who
+    // may be what a safepoint waits for.
+    if (role == ImageRole::kLoader) may_block = false;
+  }
+  if (caller_is_jvm && env != nullptr) stack->java_stack = JavaStackStatus::kCallerInsideJvm;
+  if (stack->java_stack == JavaStackStatus::kComplete) {
+    const int java_depth = java_->DepthThatFits(env, registers.sp, java_depth_);
+    if (java_depth > 0) {
+      AddJava(env, may_block, native, native_count, java_depth, stack);
+      return;
+    }
+    stack->java_stack = JavaStackStatus::kWalkRefused;
+  }
+  stack->id = store_->Intern(native, native_count);
+}
+
 [[gnu::noinline]] void StackRecorder::AddJava(JNIEnv* env, bool may_block, const Frame* native,
                                               int native_count, int java_depth,
                                               RecordedStack* stack) {

@@ -35,9 +35,16 @@ class StackRecorder {
   }
 
   // `registers`: of the code that made the hooked call. `may_block` as in JavaWalker::Walk().
+  // NativeWalker::IsUnderLoader().
+  HOOK_SAFE bool IsUnderLoader(const WalkRegisters& registers) {
+    return native_->IsUnderLoader(registers);
+  }
+
   HOOK_SAFE RecordedStack Record(const WalkRegisters& registers, bool may_block);
 
  private:
+  HOOK_SAFE void Walk(const WalkRegisters& registers, JNIEnv* env, bool may_block,
+                      RecordedStack* stack);
   HOOK_SAFE void AddJava(JNIEnv* env, bool may_block, const Frame* native, int native_count,
                          int java_depth, RecordedStack* stack);
 

@@ -15,6 +15,11 @@ std::string Fixture(std::string_view name) {
   return std::string(TEST_FIXTURES "/lib") + std::string(name) + ".so";
 }
 
+bool Harness::HooksLibc() {
+  const char* wanted = std::getenv("FDORIGIN_TEST_LIBC");
+  return wanted != nullptr && std::string_view(wanted) == "on";
+}
+
 Harness& Harness::Get() {
   static Harness& harness = *new Harness;
   return harness;
@@ -27,6 +32,7 @@ Harness::Harness() {
   REQUIRE(loader != nullptr);
   dlopen = reinterpret_cast<decltype(dlopen)>(::dlsym(loader, "heron_dlopen"));
   dlsym = reinterpret_cast<decltype(dlsym)>(::dlsym(loader, "heron_dlsym"));
+  dlvsym = reinterpret_cast<decltype(dlvsym)>(::dlsym(loader, "heron_dlvsym"));
   dlclose = reinterpret_cast<decltype(dlclose)>(::dlsym(loader, "heron_dlclose"));
   REQUIRE(region_.Create(64 << 20));
   REQUIRE(strings.Create(&region_));
@@ -36,7 +42,9 @@ Harness::Harness() {
   REQUIRE(native_walker_.Create(&region_, &images));
   table.SetCalls(HookedCalls());
   Recorder::Install(&table, &recorder_, &strings, false);
-  Patcher::Start(&images, &strings);
+  PrepareHooks();
+  inherited = OpenDescriptors();
+  Patcher::Start(&images, &strings, HooksLibc());
 }
 
 Library::Library(std::string_view name)
@@ -71,12 +79,13 @@ int Library::Close(int fd) {
   return close_(&request);
 }
 
-Caller CallerOf(const CallRecord& record) {
+namespace {
+
+Caller CallerAt(const std::vector<Frame>& frames, size_t at) {
   Harness& harness = Harness::Get();
   Caller caller;
-  const std::vector<Frame> frames = harness.stacks.Get(record.stack);
-  if (frames.empty()) return caller;
-  const Frame& frame = frames[0];
+  if (at >= frames.size()) return caller;
+  const Frame& frame = frames[at];
   const Image* image = harness.images.Get(frame.image);
   if (frame.kind != FrameKind::kNative || image == nullptr) return caller;
   // The frame is where the call returns to: one byte back is in the call.
@@ -88,7 +97,26 @@ Caller CallerOf(const CallRecord& record) {
   caller.image = frame.image;
   caller.function = info.dli_sname;
   if (harness.strings.Get(image->path) == info.dli_fname) caller.file = info.dli_fname;
+  caller.frame = at;
   return caller;
+}
+
+}  // namespace
+
+Caller CallerOf(const CallRecord& record) {
+  return CallerAt(Harness::Get().stacks.Get(record.stack), 0);
+}
+
+Caller CallerOutsideLibc(const CallRecord& record) {
+  Harness& harness = Harness::Get();
+  const std::vector<Frame> frames = harness.stacks.Get(record.stack);
+  size_t at = 0;
+  while (at < frames.size()) {
+    const Image* image = harness.images.Get(frames[at].image);
+    if (image == nullptr || image->role != ImageRole::kLibc) break;
+    ++at;
+  }
+  return CallerAt(frames, at);
 }
 
 std::string NameOf(const CallRecord& record) { return Harness::Get().table.call(record.call).name; }
@@ -97,6 +125,31 @@ FdIdentity IdentityOf(int fd) {
   struct stat status;
   if (fstat(fd, &status) != 0) return {};
   return {status.st_dev, status.st_ino};
+}
+
+std::set<int> OpenDescriptors(int end) {
+  std::set<int> open;
+  for (int fd = 0; fd < end; ++fd) {
+    if (!(IdentityOf(fd) == FdIdentity{})) open.insert(fd);
+  }
+  return open;
+}
+
+void CheckTableIsRight() {
+  constexpr int kEnd = 1024;
+  const Harness& harness = Harness::Get();
+  const std::set<int> open = OpenDescriptors(kEnd);
+  for (int fd = 0; fd < kEnd; ++fd) {
+    INFO("descriptor " << fd);
+    const std::optional<FdEntry> entry = harness.table.Copy(fd);
+    if (entry) {
+      CHECK(open.contains(fd));
+      CHECK(entry->identity == IdentityOf(fd));
+      CHECK_FALSE(entry->lost);
+    } else {
+      CHECK((!open.contains(fd) || harness.inherited.contains(fd)));
+    }
+  }
 }
 
 }  // namespace fdorigin

@@ -43,15 +43,45 @@ FdoriginDlsymStub:
         .cfi_adjust_cfa_offset 8
         subq    $8, %rsp
         .cfi_adjust_cfa_offset 8
-        call    FdoriginBeforeDlsym
+        call    FdoriginAnswerDlsym
         addq    $8, %rsp
         .cfi_adjust_cfa_offset -8
         popq    %rsi
         .cfi_adjust_cfa_offset -8
         popq    %rdi
         .cfi_adjust_cfa_offset -8
-        jmp     *dlsym@GOTPCREL(%rip)
+        testq   %rax, %rax
+        je      1f
+        ret
+1:      jmp     *dlsym@GOTPCREL(%rip)
         .cfi_endproc
         .size   FdoriginDlsymStub, . - FdoriginDlsymStub
+
+// void* FdoriginDlvsymStub(void* handle, const char* name, const char* version)
+        .globl  FdoriginDlvsymStub
+        .hidden FdoriginDlvsymStub
+        .type   FdoriginDlvsymStub, @function
+FdoriginDlvsymStub:
+        .cfi_startproc
+        endbr64
+        pushq   %rdi
+        .cfi_adjust_cfa_offset 8
+        pushq   %rsi
+        .cfi_adjust_cfa_offset 8
+        pushq   %rdx
+        .cfi_adjust_cfa_offset 8
+        call    FdoriginAnswerDlvsym
+        popq    %rdx
+        .cfi_adjust_cfa_offset -8
+        popq    %rsi
+        .cfi_adjust_cfa_offset -8
+        popq    %rdi
+        .cfi_adjust_cfa_offset -8
+        testq   %rax, %rax
+        je      1f
+        ret
+1:      jmp     *dlvsym@GOTPCREL(%rip)
+        .cfi_endproc
+        .size   FdoriginDlvsymStub, . - FdoriginDlvsymStub
 
         .section .note.GNU-stack, "", @progbits

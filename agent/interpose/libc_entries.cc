@@ -1,0 +1,122 @@
+#include "interpose/libc_entries.h"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <string_view>
+
+#include "arch/entry_patch.h"
+#include "interpose/calls.h"
+
+namespace fdorigin {
+namespace {
+
+// An upper bound of the bytes that PatchEntries() moves.
+constexpr uint64_t kMovedAtMost = 32;
+
+struct Code {
+  void* address = nullptr;
+  uint64_t size = 0;
+};
+
+// What functions of kComposite reach come down to inside libc. While one of these has no hook at
+// its entry, the composites are hooked in the slots as well.
+constexpr std::string_view kMadeOf[] = {"open",  "openat", "__open64_nocancel", "close",
+                                        "pipe2", "dup2",   "__close_nocancel",  "close_range"};
+
+// Where libc defines the hooked functions. A name with several versions at different addresses is
+// left out, unless one of them is what this library itself was bound to.
+std::map<std::string_view, Code> FindFunctions(const ElfImage& libc) {
+  std::map<std::string_view, std::vector<Code>> found;
+  for (const HookedFunction& function : HookedFunctions()) {
+    if (function.reach != HookReach::kComposite) found[function.name];
+  }
+  libc.VisitExports([&](const char* name, void* address, uint64_t size) {
+    const auto at = found.find(name);
+    if (at != found.end()) at->second.push_back({address, size});
+  });
+  std::map<std::string_view, Code> functions;
+  for (const HookedFunction& function : HookedFunctions()) {
+    const std::vector<Code>& versions = found[function.name];
+    for (const Code& code : versions) {
+      if (versions.size() == 1 || code.address == function.bound) {
+        functions[function.name] = code;
+      }
+    }
+  }
+  return functions;
+}
+
+}  // namespace
+
+LibcEntries PatchLibcEntries(const ElfImage& libc) {
+  const std::map<std::string_view, Code> functions = FindFunctions(libc);
+  std::set<uint64_t> starts;  // of all exported functions
+  libc.VisitExports([&](const char*, void* address, uint64_t) {
+    starts.insert(reinterpret_cast<uint64_t>(address));
+  });
+  std::vector<EntryPatch> patches;
+  std::map<void*, size_t> patch_of;  // by address: one function may have several names
+  for (const HookedFunction& function : HookedFunctions()) {
+    const auto code = functions.find(function.name);
+    if (code == functions.end() || patch_of.contains(code->second.address)) continue;
+    // Another function that begins among the first instructions would lose its own.
+    const auto next = starts.upper_bound(reinterpret_cast<uint64_t>(code->second.address));
+    if (next != starts.end() &&
+        *next - reinterpret_cast<uint64_t>(code->second.address) < kMovedAtMost) {
+      continue;
+    }
+    patch_of[code->second.address] = patches.size();
+    EntryPatch& patch = patches.emplace_back();
+    patch.function = code->second.address;
+    patch.size = code->second.size;
+    patch.hook = function.hook;
+    // Written before the entry changes, and by nobody else.
+    static_assert(sizeof(std::atomic<void*>) == sizeof(void*));
+    patch.original = reinterpret_cast<void**>(&originals[static_cast<size_t>(function.call)]);
+  }
+  PatchEntries(patches);
+
+  LibcEntries entries;
+  std::set<std::string_view> open_ways;  // names that can still be reached past every entry hook
+  for (const HookedFunction& function : HookedFunctions()) {
+    if (function.reach == HookReach::kComposite) continue;
+    const auto code = functions.find(function.name);
+    if (code == functions.end()) {
+      if (function.bound != nullptr) {
+        entries.refused.push_back({function.name, "libc.so.6 does not export it"});
+        open_ways.insert(function.name);
+      }
+      continue;
+    }
+    const auto planned = patch_of.find(code->second.address);
+    if (planned == patch_of.end()) {
+      entries.refused.push_back({function.name, "another function begins right behind its entry"});
+      open_ways.insert(function.name);
+      continue;
+    }
+    const EntryPatch& patch = patches[planned->second];
+    if (patch.refusal.empty()) {
+      // A second name's own hook is not reached any more, but for slots that were patched already.
+      originals[static_cast<size_t>(function.call)].store(*patch.original,
+                                                          std::memory_order_release);
+      entries.patched.emplace_back(function.name);
+      entries.covered.insert(function.call);
+    } else {
+      entries.refused.push_back({function.name, patch.refusal});
+      open_ways.insert(function.name);
+    }
+  }
+  const bool composites_are_seen =
+      std::none_of(std::begin(kMadeOf), std::end(kMadeOf),
+                   [&](std::string_view name) { return open_ways.contains(name); });
+  for (const HookedFunction& function : HookedFunctions()) {
+    if (function.reach == HookReach::kComposite && composites_are_seen) {
+      entries.covered.insert(function.call);
+    }
+  }
+  return entries;
+}
+
+}  // namespace fdorigin
