@@ -32,7 +32,7 @@ struct AdviceQuery {
   const OpenDescriptor* descriptor = nullptr;
   std::string attribution;                    // "traced", "inherited", "untraced"
   std::string call;                           // of the origin; "" where it is not known
-  FailureLevel level = FailureLevel::kOther;  // of the first failure that names it
+  FailureLevel level = FailureLevel::kOther;  // the most telling of its failures
   std::vector<SymbolizedFrame> frames;        // of the origin
   const SymbolizedFrame* culprit = nullptr;   // null where there is none
 };

@@ -39,6 +39,7 @@ struct DescriptorClaim {
   std::optional<std::string> unix_remote;
 };
 
+// In ascending order of what they tell of a descriptor's owner.
 enum class FailureLevel : uint8_t {
   kOther = 0,     // says nothing of a descriptor
   kVm = 1,        // the VM's own scan: no Java object is known to own the descriptor

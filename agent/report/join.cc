@@ -37,6 +37,13 @@ bool HasWord(std::string_view list, std::string_view word) {
   return false;
 }
 
+// Whether a message of this level can be about the descriptor by who owns it: Java's messages are
+// about what Java objects own, and the VM's scan passes over that. Where nobody told the owner, it
+// can.
+bool HasRightOwner(FailureLevel level, const OpenDescriptor& descriptor) {
+  return !descriptor.java_owned || *descriptor.java_owned == (level != FailureLevel::kVm);
+}
+
 // The number in "socket:[123]" and "pipe:[123]".
 std::optional<uint64_t> InodeOfLink(std::string_view target) {
   for (const std::string_view prefix : {"socket:[", "pipe:["}) {
@@ -67,17 +74,18 @@ class Matcher {
     }
   }
 
-  Matches Find(const DescriptorClaim& claim) const {
+  // `level` is that of the message which makes the claim.
+  Matches Find(const DescriptorClaim& claim, FailureLevel level) const {
     if (claim.fd) {
       const auto found = by_fd_.find(*claim.fd);
-      if (found != by_fd_.end() && Fits(claim, found->second)) return {found->second};
+      if (found != by_fd_.end() && Fits(claim, level, found->second)) return {found->second};
       // The number was closed, or taken by something else, since the message was made. What the
       // message says beside the number may have moved to another one.
       if (claim.target.empty() && !claim.local && !claim.remote) return {};
     }
-    if (!claim.target.empty()) return FindTarget(claim);
-    if (!claim.java_path.empty()) return FindPath(claim.java_path);
-    return FindSocket(claim);
+    if (!claim.target.empty()) return FindTarget(claim, level);
+    if (!claim.java_path.empty()) return FindPath(claim, level);
+    return FindSocket(claim, level);
   }
 
  private:
@@ -87,9 +95,9 @@ class Matcher {
   };
 
   // Whether everything that the claim says, its number aside, is true of the descriptor.
-  bool Fits(const DescriptorClaim& claim, size_t index) const {
+  bool Fits(const DescriptorClaim& claim, FailureLevel level, size_t index) const {
     const OpenDescriptor& descriptor = descriptors_[index];
-    if (claim.vague && descriptor.java_owned == false) return false;
+    if (claim.vague && !HasRightOwner(level, descriptor)) return false;
     if (!HasWord(claim.kinds, descriptor.kind)) return false;
     if (!claim.target.empty() &&
         WithoutDeleted(claim.target) != WithoutDeleted(descriptor.target)) {
@@ -115,47 +123,54 @@ class Matcher {
     return !claim.unix_remote || *claim.unix_remote == socket.remote;
   }
 
-  Matches Fitting(const DescriptorClaim& claim, const Matches& candidates) const {
+  // Those that fit; of these, those of the right owner where there are any.
+  Matches Fitting(const DescriptorClaim& claim, FailureLevel level,
+                  const Matches& candidates) const {
     Matches matches;
+    Matches of_right_owner;
     for (const size_t index : candidates) {
-      if (Fits(claim, index)) matches.push_back(index);
+      if (!Fits(claim, level, index)) continue;
+      matches.push_back(index);
+      if (HasRightOwner(level, descriptors_[index])) of_right_owner.push_back(index);
     }
-    return matches;
+    return of_right_owner.empty() ? matches : of_right_owner;
   }
 
-  Matches FindTarget(const DescriptorClaim& claim) const {
+  Matches FindTarget(const DescriptorClaim& claim, FailureLevel level) const {
     if (!NamesOneObject(claim.target) && !claim.vague) return {};
     const auto found = by_target_.find(WithoutDeleted(claim.target));
-    return found == by_target_.end() ? Matches() : Fitting(claim, found->second);
+    return found == by_target_.end() ? Matches() : Fitting(claim, level, found->second);
   }
 
   // Java keeps a path as the program wrote it; the kernel has followed links and the directory.
-  Matches FindPath(const std::string& path) const {
-    const auto found = by_target_.find(WithoutDeleted(path));
-    if (found != by_target_.end()) return found->second;
+  Matches FindPath(const DescriptorClaim& claim, FailureLevel level) const {
+    const auto found = by_target_.find(WithoutDeleted(claim.java_path));
+    if (found != by_target_.end()) return Fitting(claim, level, found->second);
     Matches matches;
     struct stat status = {};
-    if (stat(path.c_str(), &status) != 0) return matches;
+    if (stat(claim.java_path.c_str(), &status) != 0) return matches;
     const FdIdentity identity{status.st_dev, status.st_ino};
     const auto same_inode = by_inode_.find(identity.ino);
     if (same_inode == by_inode_.end()) return matches;
     for (const size_t index : same_inode->second) {
       if (descriptors_[index].identity == identity) matches.push_back(index);
     }
-    return matches;
+    return Fitting(claim, level, matches);
   }
 
-  Matches FindSocket(const DescriptorClaim& claim) const {
+  Matches FindSocket(const DescriptorClaim& claim, FailureLevel level) const {
     DescriptorClaim wanted = claim;
     wanted.fd.reset();
-    if (claim.vague || claim.unix_local || claim.unix_remote) return Fitting(wanted, sockets_);
+    if (claim.vague || claim.unix_local || claim.unix_remote) {
+      return Fitting(wanted, level, sockets_);
+    }
     const std::optional<uint16_t> port =
         claim.local ? std::optional<uint16_t>(claim.local->port) : claim.local_port;
-    if (!port) return claim.remote ? Fitting(wanted, sockets_) : Matches();
+    if (!port) return claim.remote ? Fitting(wanted, level, sockets_) : Matches();
     const auto found = by_local_port_.find(*port);
     if (found == by_local_port_.end()) return {};
     // A wildcard of either family fits one of the other, but the very same is better.
-    Matches matches = Fitting(wanted, found->second);
+    Matches matches = Fitting(wanted, level, found->second);
     if (claim.local) {
       Matches exact;
       for (const size_t index : matches) {
@@ -240,7 +255,7 @@ JoinedFailures JoinFailures(const Snapshot& snapshot, const CheckpointFailure& f
     JoinedFailure& made = joined.suppressed.emplace_back();
     made.level = message.level;
     for (const DescriptorClaim& claim : message.claims) {
-      const Matches matches = matcher.Find(claim);
+      const Matches matches = matcher.Find(claim, message.level);
       // A selector speaks for all its channels at once, however often it is heard.
       const size_t times =
           message.level == FailureLevel::kSelector ? 1 : repeats[suppressed.message];

@@ -3,6 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <map>
@@ -203,7 +204,11 @@ Attribution Attribute(const ReportInput& input, const OpenDescriptor& descriptor
   if (entry.lost) return untraced("recording was lost");
   if (descriptor.identity == FdIdentity()) return untraced("it changed while it was looked at");
   if (entry.identity == FdIdentity()) return untraced("its identity was not recorded");
-  if (entry.identity != descriptor.identity) return untraced("closed and reopened unseen");
+  if (entry.identity != descriptor.identity) {
+    // Sockets and pipes that were restored from a checkpoint have new inodes.
+    return untraced(
+        "another descriptor than the one that was seen has this number now, or it was restored");
+  }
   if (entry.inherited) return {"inherited", ""};
   if (entry.origin.call != CallId::kNone) {
     const std::string_view made = KindMadeBy(input.table->call(entry.origin.call).name);
@@ -239,6 +244,14 @@ bool MayBeMeant(const JoinedFailures& joined, const OpenDescriptor& descriptor) 
          (!descriptor.socket->local.empty() || !descriptor.socket->remote.empty());
 }
 
+// A Java object tells more than the VM's scan, and a selector with keys has to be dealt with before
+// a policy for its channels helps.
+FailureLevel MostTellingLevel(const JoinedFailures& joined, const std::vector<size_t>& failures) {
+  FailureLevel level = FailureLevel::kOther;
+  for (const size_t failure : failures) level = std::max(level, joined.suppressed[failure].level);
+  return level;
+}
+
 json AdviceToJson(const FdTable& table, const OpenDescriptor& descriptor,
                   const Attribution& attribution, const JoinedFailures& joined,
                   const std::vector<size_t>& failures, const std::optional<Culprit>& culprit,
@@ -246,8 +259,7 @@ json AdviceToJson(const FdTable& table, const OpenDescriptor& descriptor,
   AdviceQuery query;
   query.descriptor = &descriptor;
   query.attribution = attribution.word;
-  query.level =
-      failures.empty() ? FailureLevel::kSelector : joined.suppressed[failures.front()].level;
+  query.level = failures.empty() ? FailureLevel::kSelector : MostTellingLevel(joined, failures);
   if (query.attribution == "traced") {
     const CallRecord& origin = descriptor.entry->origin;
     if (origin.call != CallId::kNone) query.call = table.call(origin.call).name;

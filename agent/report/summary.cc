@@ -35,13 +35,23 @@ std::string OneLine(std::string text) {
   return text;
 }
 
+// "[::ffff:127.0.0.1]:80", an IPv4 connection of an IPv6 socket, as "127.0.0.1:80".
+std::string Address(const json& socket, const char* key) {
+  constexpr std::string_view kMapped = "[::ffff:";
+  std::string address = Text(socket, key);
+  if (Text(socket, "family") != "ipv6" || !address.starts_with(kMapped)) return address;
+  const size_t end = address.find(']');
+  if (end == std::string::npos || address.rfind('.', end) == std::string::npos) return address;
+  return address.substr(kMapped.size(), end - kMapped.size()) + address.substr(end + 1);
+}
+
 // `own_pid` is the process that the report is on.
 std::string DescribeSocket(const json& socket, const json& own_pid) {
   std::string text = "socket " + Text(socket, "family");
   const std::string protocol = Text(socket, "protocol");
   if (protocol != Text(socket, "family")) text += "/" + protocol;
-  const std::string local = Text(socket, "local");
-  const std::string remote = Text(socket, "remote");
+  const std::string local = Address(socket, "local");
+  const std::string remote = Address(socket, "remote");
   if (Text(socket, "state") == "LISTEN") {
     text += " listening on " + local;
   } else if (!remote.empty()) {

@@ -99,8 +99,11 @@ std::string AskText(JNIEnv* jni, jobject object, const char* method) {
   return utf8;
 }
 
-bool IsOfJdk(std::string_view module) {
-  return module.starts_with("java.") || module.starts_with("jdk.");
+// "jdk.proxy2", as the modules are called that Java makes for the classes of dynamic proxies.
+bool IsProxyModule(std::string_view module) {
+  constexpr std::string_view kProxy = "jdk.proxy";
+  return module.starts_with(kProxy) && module.size() > kProxy.size() &&
+         module.find_first_not_of("0123456789", kProxy.size()) == std::string_view::npos;
 }
 
 // %XX is the byte XX; a percent sign that is not followed so is itself.
@@ -123,6 +126,15 @@ std::string PercentDecode(std::string_view text) {
 }
 
 }  // namespace
+
+bool IsJdkModule(std::string_view module, LoaderKind loader, std::string_view location) {
+  if (loader == LoaderKind::kReflection) return true;
+  if (module.empty()) return false;
+  if (loader == LoaderKind::kSystem) return true;
+  if (location.empty()) return IsProxyModule(module);
+  return location.starts_with("jrt:") &&
+         (module.starts_with("java.") || module.starts_with("jdk."));
+}
 
 std::string ClassNameOf(std::string_view signature) {
   if (signature.size() > 2 && signature.front() == 'L' && signature.back() == ';') {
@@ -169,6 +181,21 @@ JavaSymbolizer::~JavaSymbolizer() {
   for (const auto& [hash, known] : classes_) jni_->DeleteGlobalRef(known.klass);
 }
 
+LoaderKind JavaSymbolizer::LoaderOf(jclass klass) {
+  jobject loader = nullptr;
+  if (jvmti_->GetClassLoader(klass, &loader) != JVMTI_ERROR_NONE) return LoaderKind::kOther;
+  if (loader == nullptr) return LoaderKind::kSystem;
+  JvmtiArray<char> signature(jvmti_);
+  if (jvmti_->GetClassSignature(jni_->GetObjectClass(loader), signature.out(), nullptr) !=
+      JVMTI_ERROR_NONE) {
+    return LoaderKind::kOther;
+  }
+  const std::string_view type = signature.data();
+  if (type == "Ljdk/internal/loader/ClassLoaders$PlatformClassLoader;") return LoaderKind::kSystem;
+  if (type == "Ljdk/internal/reflect/DelegatingClassLoader;") return LoaderKind::kReflection;
+  return LoaderKind::kOther;
+}
+
 JavaSymbolizer::Class JavaSymbolizer::ReadClass(jclass klass) {
   Class read;
   JvmtiArray<char> signature(jvmti_);
@@ -178,8 +205,10 @@ JavaSymbolizer::Class JavaSymbolizer::ReadClass(jclass klass) {
   JvmtiArray<char> file(jvmti_);
   if (jvmti_->GetSourceFileName(klass, file.out()) == JVMTI_ERROR_NONE) read.file = TextOf(file);
 
-  const jobject module = Ask(jni_, klass, "getModule", "()Ljava/lang/Module;");
-  if (IsOfJdk(AskText(jni_, module, "getName"))) {
+  const LoaderKind loader = LoaderOf(klass);
+  const std::string module =
+      AskText(jni_, Ask(jni_, klass, "getModule", "()Ljava/lang/Module;"), "getName");
+  if (loader != LoaderKind::kOther && IsJdkModule(module, loader, "")) {
     read.owner = FrameOwner::kJdk;
     return read;
   }
@@ -187,7 +216,12 @@ JavaSymbolizer::Class JavaSymbolizer::ReadClass(jclass klass) {
       Ask(jni_, klass, "getProtectionDomain", "()Ljava/security/ProtectionDomain;");
   const jobject source = Ask(jni_, domain, "getCodeSource", "()Ljava/security/CodeSource;");
   const jobject location = Ask(jni_, source, "getLocation", "()Ljava/net/URL;");
-  read.jar = PathOfCodeSource(AskText(jni_, location, "toExternalForm"));
+  const std::string url = AskText(jni_, location, "toExternalForm");
+  if (IsJdkModule(module, loader, url)) {
+    read.owner = FrameOwner::kJdk;
+  } else {
+    read.jar = PathOfCodeSource(url);
+  }
   return read;
 }
 

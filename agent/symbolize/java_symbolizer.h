@@ -8,6 +8,7 @@
 
 #include <jvmti.h>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,6 +18,18 @@
 #include "symbolize/symbolized_frame.h"
 
 namespace fdorigin {
+
+enum class LoaderKind : uint8_t {
+  kOther = 0,
+  kSystem = 1,      // the boot loader, or the platform loader
+  kReflection = 2,  // of an accessor that reflection generates for a busy method, in JDKs before 22
+};
+
+// Whether a class is the JDK's, by the name of its module ("" where it has none), its loader and
+// the URL of its code source ("" where it has none). The name alone says little: automatic modules
+// may be called java.ws.rs. Nor does the place, for jlink puts applications into the run-time
+// image.
+bool IsJdkModule(std::string_view module, LoaderKind loader, std::string_view location);
 
 class JavaSymbolizer {
  public:
@@ -28,9 +41,8 @@ class JavaSymbolizer {
   JavaSymbolizer& operator=(const JavaSymbolizer&) = delete;
 
   // `frame.kind` is kJava. A method whose class is gone (JVMTI_ERROR_INVALID_METHODID) has empty
-  // names. A class is the JDK's where its module is named and is one of the run-time image's
-  // (java.*, jdk.*), and the application's otherwise. An exception that is pending when this is
-  // called is pending again when it returns.
+  // names. A class is the JDK's where IsJdkModule() says so of its module, and the application's
+  // otherwise. An exception that is pending when this is called is pending again when it returns.
   SymbolizedFrame Symbolize(const Frame& frame);
 
  private:
@@ -52,6 +64,7 @@ class JavaSymbolizer {
   Method ReadMethod(jmethodID id);
   const Class* ClassOf(jclass klass);
   Class ReadClass(jclass klass);
+  LoaderKind LoaderOf(jclass klass);
 
   jvmtiEnv* jvmti_;
   JNIEnv* jni_;

@@ -23,6 +23,7 @@ FrameOwner OwnerOf(ImageRole role) {
     case ImageRole::kSelf:
       return FrameOwner::kAgent;
     case ImageRole::kLibc:
+    case ImageRole::kLoader:
       return FrameOwner::kLibc;
     case ImageRole::kJvm:
       return FrameOwner::kJvm;

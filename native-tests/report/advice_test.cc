@@ -160,5 +160,55 @@ TEST_CASE("the culprit is the first application frame that has a name") {
   CHECK(culprit->step == nullptr);
 }
 
+TEST_CASE("a class that the JVM made up is the culprit only where there is nothing else") {
+  TestTable table;
+  FdEntry entry;
+  entry.origin = MakeRecord(kSocketCall, {}, StackId{1});
+  entry.history = {MakeRecord(kListenCall, {}, StackId{2})};
+  std::vector<SymbolizedFrame> stacks[3];
+  const StackFrames frames = [&](StackId id) -> const std::vector<SymbolizedFrame>& {
+    return stacks[static_cast<size_t>(id)];
+  };
+  for (const char* name :
+       {"com.acme.Db$$Lambda/0x00007f2b1c000a00", "com.acme.Db$$Lambda$14/0x0000000800c03000",
+        "com.acme.Db$$Lambda$14/1234", "com.acme.Db$$Lambda$14",
+        "com.acme.Generated/0x0000000800c0", "$Proxy12", "com.sun.proxy.$Proxy3",
+        "jdk.proxy2.$Proxy5", "com.acme.$Proxy0"}) {
+    INFO(name);
+    const SymbolizedFrame made_up = Java(name, FrameOwner::kApplication);
+    stacks[1] = {kLibnio, kJdkClass, made_up, kJdkClass, kAppClass};
+    stacks[2] = {};
+    std::optional<Culprit> culprit = FindCulprit(entry, table.table, frames);
+    REQUIRE(culprit.has_value());
+    CHECK(culprit->frame == 4);
+
+    stacks[1] = {kLibnio, kJdkClass, made_up, made_up};
+    culprit = FindCulprit(entry, table.table, frames);
+    REQUIRE(culprit.has_value());
+    CHECK(culprit->frame == 2);
+    CHECK(culprit->step == nullptr);
+
+    // A later call with a real name says more.
+    stacks[2] = {kJdkClass, made_up, kAppClass};
+    culprit = FindCulprit(entry, table.table, frames);
+    REQUIRE(culprit.has_value());
+    CHECK(culprit->stack == StackId{2});
+    CHECK(culprit->frame == 2);
+    stacks[1] = {kLibnio, kJdkClass};
+    stacks[2] = {kJdkClass, made_up};
+    culprit = FindCulprit(entry, table.table, frames);
+    REQUIRE(culprit.has_value());
+    CHECK(culprit->stack == StackId{2});
+    CHECK(culprit->frame == 1);
+  }
+  // Names that only look so.
+  for (const char* name : {"com.acme.$ProxyFactory", "com.acme.$Proxy", "com.acme.Web$Proxy1",
+                           "com.acme.Proxy1", "com.acme.Main$1"}) {
+    INFO(name);
+    stacks[1] = {kLibnio, kJdkClass, Java(name, FrameOwner::kApplication), kAppClass};
+    CHECK(FindCulprit(entry, table.table, frames)->frame == 2);
+  }
+}
+
 }  // namespace
 }  // namespace fdorigin

@@ -5,8 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "catch2/catch_test_macros.hpp"
 #include "report/open_fd.h"
@@ -317,6 +319,81 @@ TEST_CASE("a path as the program wrote it finds the file that the kernel resolve
   unlink(link.c_str());
   unlink(file.c_str());
   rmdir(directory.c_str());
+}
+
+// What the checkpoint's list of claimed descriptors says of each: `owned` are in it.
+Snapshot Claimed(Snapshot snapshot, const Fds& owned) {
+  for (OpenDescriptor& descriptor : snapshot.descriptors) {
+    descriptor.java_owned = std::find(owned.begin(), owned.end(), descriptor.fd) != owned.end();
+  }
+  return snapshot;
+}
+
+TEST_CASE("of a file that Java and native code opened, the message of Java means Java's") {
+  const Snapshot opened =
+      Of({Plain(5, "file", "/etc/hostname", 1), Plain(6, "file", "/etc/hostname", 1)});
+  CHECK(Blocking(opened, "File", "/etc/hostname") == Fds{5, 6});  // nobody said whose they are
+  const Snapshot snapshot = Claimed(opened, {5});
+  const JoinedFailures joined =
+      Join(snapshot, {{"File", "/etc/hostname"},
+                      {"File", "FD fd=6 type=regular path=/etc/hostname"},
+                      {"jdk.crac.impl.CheckpointOpenFileException", "/etc/hostname"}});
+  CHECK(joined.failures[0] == std::vector<size_t>{0});
+  CHECK(joined.failures[1] == std::vector<size_t>{1, 2});  // the VM passes over what is claimed
+  CHECK(joined.suppressed[0].fd == 5);
+  CHECK(joined.suppressed[2].fd == 6);
+  // Where nothing that fits is of the right owner, what fits is taken as it is.
+  CHECK(Blocking(Claimed(opened, {}), "File", "/etc/hostname") == Fds{5, 6});
+  CHECK(Blocking(Claimed(opened, {5, 6}), "jdk.crac.impl.CheckpointOpenFileException",
+                 "/etc/hostname") == Fds{5, 6});
+}
+
+TEST_CASE("the number of a message counts for more than the owner") {
+  const Snapshot snapshot =
+      Claimed(Of({Plain(5, "file", "/etc/hosts", 1), Plain(6, "file", "/etc/hosts", 1)}), {5});
+  CHECK(Blocking(snapshot, "File", "FD fd=5 type=regular path=/etc/hosts") == Fds{5});
+  CHECK(Blocking(snapshot, "File", "FileDescriptor 6: regular: /etc/hosts") == Fds{6});
+  // The number is gone, and what else was said fits both.
+  CHECK(Blocking(snapshot, "File", "FD fd=9 type=regular path=/etc/hosts") == Fds{6});
+  CHECK(Blocking(snapshot, "File", "FileDescriptor 9: regular: /etc/hosts") == Fds{5});
+}
+
+TEST_CASE("messages of one text are dealt out among the descriptors of the right owner") {
+  const std::vector<OpenDescriptor> opened = {Plain(5, "file", "/x", 1), Plain(6, "file", "/x", 1),
+                                              Plain(7, "file", "/x", 1)};
+  const Snapshot snapshot = Claimed(Of(opened), {5, 7});
+  const JoinedFailures joined = Join(snapshot, {{"File", "/x"}, {"File", "/x"}});
+  CHECK(joined.suppressed[0].fd == 5);
+  CHECK(joined.suppressed[1].fd == 7);
+}
+
+TEST_CASE("a socket of Java's and a copy of it that is not") {
+  const Snapshot snapshot =
+      Claimed(Of({Tcp(5, 50, "[::ffff:10.0.0.2]:4000", "[::ffff:10.0.0.3]:9092"),
+                  Tcp(6, 50, "[::ffff:10.0.0.2]:4000", "[::ffff:10.0.0.3]:9092"),
+                  Tcp(7, 70, "0.0.0.0:80", "", "ipv4"), Tcp(8, 80, "[::]:80")}),
+              {6, 8});
+  CHECK(Blocking(snapshot, "Socket", "Socket[addr=h/10.0.0.3,port=9092,localport=4000]") == Fds{6});
+  const char* selector =
+      "Selector s has registered keys from channels: [java.nio.channels.SocketChannel[connected "
+      "local=/10.0.0.2:4000 remote=/10.0.0.3:9092]]";
+  CHECK(Blocking(snapshot, "Socket", selector) == Fds{6});
+  CHECK(Blocking(snapshot, "jdk.crac.impl.CheckpointOpenSocketException", "socket:[50]") == Fds{5});
+  CHECK(Blocking(snapshot, "Socket",
+                 "tcp6 localAddr ::ffff:10.0.0.2 localPort 4000 remoteAddr ::ffff:10.0.0.3 "
+                 "remotePort 9092") == Fds{5});
+  // Java prints 0.0.0.0 for ::, so the owner counts for more than the very address.
+  CHECK(Blocking(snapshot, "Socket", "Socket[addr=0.0.0.0/0.0.0.0,port=0,localport=80]") == Fds{8});
+}
+
+TEST_CASE("vague words of the VM are not about what Java owns, nor Java's about the rest") {
+  const Snapshot snapshot = Claimed(Of({Plain(11, "inotify", "anon_inode:inotify", 9),
+                                        Plain(12, "inotify", "anon_inode:inotify", 9),
+                                        Tcp(5, 50, "[::]:0"), Tcp(6, 60, "[::]:0")}),
+                                    {11, 5});
+  CHECK(Blocking(snapshot, "Resource", "anon_inode:inotify") == Fds{12});
+  CHECK(Blocking(snapshot, "Socket", "java.nio.channels.SocketChannel[unconnected]") == Fds{5});
+  CHECK(Blocking(Claimed(snapshot, {11, 12}), "Resource", "anon_inode:inotify").empty());
 }
 
 TEST_CASE("every descriptor of a file that was opened twice") {

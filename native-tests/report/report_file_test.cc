@@ -167,6 +167,36 @@ TEST_CASE("the summary has one line per blocking descriptor, and a dozen at most
   CHECK(summary.find("fdorigin:   … and 987 more\n") != std::string::npos);
 }
 
+TEST_CASE("the summary writes a mapped IPv4 address as the address that it is") {
+  const auto line = [](const char* family, const char* state, const char* local,
+                       const char* remote) {
+    json report = Failure();
+    report["descriptors"].push_back(Blocking(4));
+    report["descriptors"][0]["socket"] = {{"family", family},
+                                          {"protocol", "tcp"},
+                                          {"state", state},
+                                          {"local", local},
+                                          {"remote", remote}};
+    const std::string summary = Summarize(report, "");
+    const size_t start = summary.find("fd 4 socket ");
+    REQUIRE(start != std::string::npos);
+    const size_t end = summary.find(": socket() by", start);
+    return summary.substr(start + 12, end - start - 12);
+  };
+  CHECK(line("ipv6", "LISTEN", "[::ffff:127.0.0.1]:40019", "") ==
+        "ipv6/tcp listening on 127.0.0.1:40019");
+  CHECK(line("ipv6", "ESTABLISHED", "[::ffff:10.0.0.2]:1", "[::ffff:10.0.0.3]:2") ==
+        "ipv6/tcp 10.0.0.2:1 -> 10.0.0.3:2");
+  CHECK(line("ipv6", "UNCONNECTED", "[::ffff:10.0.0.2]:1", "") == "ipv6/tcp 10.0.0.2:1");
+  CHECK(line("ipv6", "LISTEN", "[::]:80", "") == "ipv6/tcp listening on [::]:80");
+  CHECK(line("ipv6", "LISTEN", "[::ffff:0:102:304]:80", "") ==
+        "ipv6/tcp listening on [::ffff:0:102:304]:80");
+  CHECK(line("ipv6", "LISTEN", "[::ffff:abcd]:80", "") == "ipv6/tcp listening on [::ffff:abcd]:80");
+  CHECK(line("ipv4", "LISTEN", "10.0.0.2:80", "") == "ipv4/tcp listening on 10.0.0.2:80");
+  CHECK(line("unix", "LISTEN", "[::ffff:10.0.0.2]:80", "") ==
+        "unix/tcp listening on [::ffff:10.0.0.2]:80");
+}
+
 TEST_CASE("a failure that names nothing is quoted by its first line") {
   json report = Failure();
   report["trigger"]["exception"]["suppressed"] = {

@@ -178,12 +178,14 @@ TEST_CASE("an attribution is claimed only where the identity is the kernel's") {
   CHECK(Descriptor(report, unknown.get())["reason"] == "not seen by any hook");
   const json reopened = Descriptor(report, replaced.get());
   CHECK(reopened["attribution"] == "untraced");
-  CHECK(reopened["reason"] == "closed and reopened unseen");
+  const char* replaced_reason =
+      "another descriptor than the one that was seen has this number now, or it was restored";
+  CHECK(reopened["reason"] == replaced_reason);
   CHECK_FALSE(reopened.contains("origin"));
   CHECK_FALSE(reopened.contains("culprit"));
   CHECK(Descriptor(report, inherited.get())["attribution"] == "inherited");
   CHECK_FALSE(Descriptor(report, inherited.get()).contains("origin"));
-  CHECK(Descriptor(report, stale.get())["reason"] == "closed and reopened unseen");
+  CHECK(Descriptor(report, stale.get())["reason"] == replaced_reason);
 }
 
 TEST_CASE("all anonymous inodes are one, so their kind has to fit the call too") {
@@ -286,6 +288,34 @@ TEST_CASE("advice follows who opened the descriptor") {
   CHECK(advice(libc)["text"].get<std::string>().find("getpwuid_r") != std::string::npos);
   CHECK(advice(unknown)["kind"] == "native");
   CHECK(advice(inherited)["text"].get<std::string>().find("before the agent") != std::string::npos);
+}
+
+TEST_CASE("the advice is for the most telling of a descriptor's failures") {
+  Fixture fixture;
+  OpenFd fd(epoll_create1(0));
+  OpenFd file(open("/etc/hostname", O_RDONLY));
+  const auto link = [](const OpenFd& of) {
+    char target[256];
+    const std::string name = "/proc/self/fd/" + std::to_string(of.get());
+    const ssize_t size = readlink(name.c_str(), target, sizeof(target));
+    return std::string(target, size > 0 ? static_cast<size_t>(size) : 0);
+  };
+  const char* kPackage = "jdk.internal.crac.mirror.impl.";
+  fixture.Fail(kPackage + std::string("CheckpointOpenFileException"),
+               "FD fd=" + std::to_string(file.get()) + " type=regular path=" + link(file));
+  fixture.Fail(kPackage + std::string("CheckpointOpenFileException"), link(file));
+  fixture.Fail(kPackage + std::string("CheckpointOpenResourceException"),
+               "FileDescriptor " + std::to_string(fd.get()) + ": unknown: " + link(fd));
+  fixture.Fail(kPackage + std::string("CheckpointOpenSocketException"),
+               "EPoll FD " + std::to_string(fd.get()) + " left open in s with registered keys.");
+  fixture.Fail(kPackage + std::string("CheckpointOpenResourceException"),
+               "FD fd=" + std::to_string(fd.get()) + " type=unknown path=" + link(fd));
+  const json report = fixture.Report();
+  REQUIRE(Descriptor(report, file.get())["failures"] == json::array({0, 1}));
+  CHECK(Descriptor(report, file.get())["advice"]["kind"] == "policy");
+  REQUIRE(Descriptor(report, fd.get())["failures"] == json::array({2, 3, 4}));
+  CHECK(Descriptor(report, fd.get())["advice"]["text"].get<std::string>().find(
+            "policies do not reach selectors") != std::string::npos);
 }
 
 TEST_CASE("a busy selector brings advice to what it may be about") {

@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 
 // One JVM for all cases that run in this process. Its class path is two places with names that need
 // escapes in a URL: a directory with Heron, and a jar with Egret. Bittern is on the boot class
-// path.
+// path, and Snipe in a jar on the module path, whose module is java.ws.rs by its manifest.
 class Jvm {
  public:
   static Jvm& Get() {
@@ -51,6 +51,7 @@ class Jvm {
   fs::path classes;               // Heron's directory
   fs::path jar;                   // Egret's archive
   fs::path boot;                  // Bittern's directory
+  fs::path module;                // Snipe's archive
 
   jclass Find(const char* name) {
     jclass klass = jni->FindClass(name);
@@ -69,6 +70,7 @@ class Jvm {
     classes = scratch / "wading birds 100%+ #1";
     jar = scratch / "white birds" / "egret%20.jar";
     boot = scratch / "boot";
+    module = scratch / "modules" / "snipe.jar";
     const fs::path all = fs::path(TEST_BIRDS) / "org/fdorigin/birds";
     const auto place = [&all](const std::string& prefix, const fs::path& root) {
       fs::create_directories(root / "org/fdorigin/birds");
@@ -83,6 +85,11 @@ class Jvm {
     fs::create_directories(jar.parent_path());
     LinesOf("'" + JdkHome() + "/bin/jar' --create --file '" + jar.string() +
             "' -C '" TEST_BIRDS "' org/fdorigin/birds/Egret.class");
+    fs::create_directories(module.parent_path());
+    WriteFile(scratch / "manifest", "Automatic-Module-Name: java.ws.rs\n");
+    LinesOf("'" + JdkHome() + "/bin/jar' --create --file '" + module.string() + "' --manifest '" +
+            (scratch / "manifest").string() +
+            "' -C '" TEST_BIRDS "' org/fdorigin/marsh/Snipe.class");
 
     void* library = dlopen(LibjvmPath().c_str(), RTLD_NOW | RTLD_GLOBAL);
     INFO((library == nullptr ? dlerror() : ""));
@@ -92,12 +99,15 @@ class Jvm {
     REQUIRE(create != nullptr);
     std::string class_path = "-Djava.class.path=" + classes.string() + ":" + jar.string();
     std::string boot_path = "-Xbootclasspath/a:" + boot.string();
+    std::string module_path = "--module-path=" + module.parent_path().string();
+    std::string add_module = "--add-modules=java.ws.rs";
     std::string unlock = "-XX:+UnlockDiagnosticVMOptions";
     std::string hidden = "-XX:+ShowHiddenFrames";  // stack traces show lambdas' classes
     std::string small = "-Xmx64m";
     std::string quiet = "-Xshare:auto";
     std::vector<JavaVMOption> options;
-    for (std::string* option : {&class_path, &boot_path, &unlock, &hidden, &small, &quiet}) {
+    for (std::string* option :
+         {&class_path, &boot_path, &module_path, &add_module, &unlock, &hidden, &small, &quiet}) {
       options.push_back({.optionString = option->data(), .extraInfo = nullptr});
     }
     JavaVMInitArgs arguments{.version = JNI_VERSION_10,
@@ -317,6 +327,75 @@ TEST_CASE("a class has the place it came from") {
       JavaFrame(jvm.jni->GetMethodID(sql, "toString", "()Ljava/lang/String;"), 0));
   CHECK(of_module.owner == FrameOwner::kJdk);
   CHECK(of_module.jar == "");
+}
+
+// What the symbolizer says of the class, by its first method.
+SymbolizedFrame FrameIn(Jvm& jvm, jclass klass) {
+  jint count = 0;
+  jmethodID* methods = nullptr;
+  REQUIRE(jvm.jvmti->GetClassMethods(klass, &count, &methods) == JVMTI_ERROR_NONE);
+  REQUIRE(count > 0);
+  const jmethodID first = methods[0];
+  jvm.jvmti->Deallocate(reinterpret_cast<unsigned char*>(methods));
+  return JavaSymbolizer(jvm.jvmti, jvm.jni).Symbolize(JavaFrame(first, 0));
+}
+
+std::string ModuleOf(JNIEnv* jni, jclass klass) {
+  const jobject module = Call(jni, klass, "getModule", "()Ljava/lang/Module;");
+  return Text(jni, Call(jni, module, "getName", "()Ljava/lang/String;"));
+}
+
+TEST_CASE("a module's name alone does not make it the JDK's") {
+  Jvm& jvm = Jvm::Get();
+  const jclass snipe = jvm.Find("org/fdorigin/marsh/Snipe");
+  REQUIRE(ModuleOf(jvm.jni, snipe) == "java.ws.rs");
+  const SymbolizedFrame of_jar = FrameIn(jvm, snipe);
+  CHECK(of_jar.owner == FrameOwner::kApplication);
+  CHECK(of_jar.jar == jvm.module.string());
+
+  // A module of the JDK's that has the application's class loader.
+  const jclass javac = jvm.Find("com/sun/tools/javac/Main");
+  REQUIRE(ModuleOf(jvm.jni, javac) == "jdk.compiler");
+  const SymbolizedFrame of_jdk = FrameIn(jvm, javac);
+  CHECK(of_jdk.owner == FrameOwner::kJdk);
+  CHECK(of_jdk.jar == "");
+}
+
+TEST_CASE("what the JDK makes for proxies and reflection is the JDK's") {
+  Jvm& jvm = Jvm::Get();
+  const jclass snipe = jvm.Find("org/fdorigin/marsh/Snipe");
+  const auto ask = [&](const char* method) {
+    const jmethodID id = jvm.jni->GetStaticMethodID(snipe, method, "()Ljava/lang/Class;");
+    const auto answer = static_cast<jclass>(jvm.jni->CallStaticObjectMethod(snipe, id));
+    if (jvm.jni->ExceptionCheck()) jvm.jni->ExceptionDescribe();
+    REQUIRE(answer != nullptr);
+    return answer;
+  };
+  const jclass proxy = ask("mimic");
+  REQUIRE(ModuleOf(jvm.jni, proxy).starts_with("jdk.proxy"));
+  CHECK(FrameIn(jvm, proxy).owner == FrameOwner::kJdk);
+
+  const SymbolizedFrame accessor = FrameIn(jvm, ask("drum"));
+  INFO(accessor.class_name);
+  CHECK((accessor.class_name.starts_with("jdk.internal.reflect.") ||
+         accessor.class_name.starts_with("java.lang.invoke.")));
+  CHECK(accessor.owner == FrameOwner::kJdk);
+}
+
+TEST_CASE("a module is the JDK's by its loader, or by its name and its place together") {
+  CHECK(IsJdkModule("java.base", LoaderKind::kSystem, ""));
+  CHECK(IsJdkModule("oracle.net", LoaderKind::kSystem, ""));
+  CHECK(IsJdkModule("jdk.compiler", LoaderKind::kOther, "jrt:/jdk.compiler"));
+  CHECK(IsJdkModule("jdk.proxy2", LoaderKind::kOther, ""));
+  CHECK(IsJdkModule("", LoaderKind::kReflection, ""));
+  CHECK_FALSE(IsJdkModule("", LoaderKind::kSystem, ""));  // -Xbootclasspath/a
+  CHECK_FALSE(IsJdkModule("", LoaderKind::kOther, ""));
+  CHECK_FALSE(IsJdkModule("java.ws.rs", LoaderKind::kOther, "file:/opt/lib/rs.jar"));
+  CHECK_FALSE(IsJdkModule("jdk.proxy2", LoaderKind::kOther, "file:/opt/lib/proxy.jar"));
+  CHECK_FALSE(IsJdkModule("jdk.proxyfactory", LoaderKind::kOther, ""));
+  CHECK_FALSE(IsJdkModule("jdk.proxy", LoaderKind::kOther, ""));
+  // jlink puts the application's modules into the image too.
+  CHECK_FALSE(IsJdkModule("com.acme.shop", LoaderKind::kOther, "jrt:/com.acme.shop"));
 }
 
 TEST_CASE("a pending exception is still pending afterwards") {

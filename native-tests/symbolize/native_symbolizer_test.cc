@@ -121,11 +121,12 @@ TEST_CASE("a function of the running program is found") {
 TEST_CASE("the owner is the image's role") {
   Images images;
   NativeSymbolizer symbolizer(&images.table, &images.strings);
-  for (const auto& [role, owner] : {std::pair{ImageRole::kOther, FrameOwner::kApplication},
-                                    std::pair{ImageRole::kSelf, FrameOwner::kAgent},
-                                    std::pair{ImageRole::kLibc, FrameOwner::kLibc},
-                                    std::pair{ImageRole::kJvm, FrameOwner::kJvm},
-                                    std::pair{ImageRole::kJdk, FrameOwner::kJdk}}) {
+  for (const auto& [role, owner] :
+       {std::pair{ImageRole::kOther, FrameOwner::kApplication},
+        std::pair{ImageRole::kSelf, FrameOwner::kAgent},
+        std::pair{ImageRole::kLibc, FrameOwner::kLibc},
+        std::pair{ImageRole::kJvm, FrameOwner::kJvm}, std::pair{ImageRole::kJdk, FrameOwner::kJdk},
+        std::pair{ImageRole::kLoader, FrameOwner::kLibc}}) {
     const ImageId id = images.Add(TEST_HERONRY, "", role);
     CHECK(symbolizer.Symbolize(NativeFrame(id, 0x1000)).owner == owner);
   }
