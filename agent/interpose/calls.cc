@@ -1,6 +1,7 @@
 #include "interpose/calls.h"
 
 #include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,9 @@ extern "C" int __open64_2(const char* path, int flags);
 extern "C" int __openat_2(int directory, const char* path, int flags);
 extern "C" int __openat64_2(int directory, const char* path, int flags);
 
-// Newer than the oldest glibc that the agent runs on: null there, and then not hooked.
+// Newer than the oldest glibc that the agent runs on: null there, and then not hooked. glibc 2.36
+// declares the last two for C only, so that they are null here too, and PrepareHooks() looks them
+// up. That is as well: an import of that version, weak or not, would keep the agent out of 2.35.
 #pragma weak close_range
 #pragma weak closefrom
 #pragma weak pidfd_open
@@ -77,7 +80,7 @@ FDORIGIN_HOOKED_CALLS(X)
 #define FDORIGIN_BOUND_kComposite(symbol) reinterpret_cast<void*>(&::symbol)
 #define FDORIGIN_BOUND_kEntry(symbol) nullptr
 
-const HookedFunction kFunctions[] = {
+constinit HookedFunction functions[] = {
 #define X(symbol, like, reach, kind, ...)                            \
   {#symbol, static_cast<CallId>(Call::k_##symbol), HookReach::reach, \
    reinterpret_cast<void*>(&FDORIGIN_HOOK(symbol, like, kind)), FDORIGIN_BOUND_##reach(symbol)},
@@ -97,12 +100,16 @@ constexpr CallInfo kCalls[] = {{"", {}},
 constinit std::atomic<void*> originals[static_cast<size_t>(Call::kCount)] = {};
 
 void PrepareHooks() {
-  for (const HookedFunction& function : kFunctions) {
+  for (HookedFunction& function : functions) {
+    if (function.bound == nullptr && function.reach != HookReach::kEntry) {
+      function.bound = dlsym(RTLD_DEFAULT, function.name);
+      if (function.bound == nullptr) dlerror();
+    }
     originals[static_cast<size_t>(function.call)].store(function.bound, std::memory_order_release);
   }
 }
 
-std::span<const HookedFunction> HookedFunctions() { return kFunctions; }
+std::span<const HookedFunction> HookedFunctions() { return functions; }
 std::span<const CallInfo> HookedCalls() { return kCalls; }
 
 }  // namespace fdorigin

@@ -3,10 +3,15 @@
 //
 // Hooks cannot be taken out again: they are put in by the first test that asks for the harness, and
 // stay. ctest runs each test in a process of its own; run together they do not disturb each other.
+//
+// FDORIGIN_TEST_LIBC=on in the environment hooks libc's entries too, as the agent does by default.
+// The program's own calls are seen then as well. ctest runs the tests both ways: tagged [slots]
+// without, [.entries] with the entries only.
 #ifndef FDORIGIN_NATIVE_TESTS_INTERPOSE_HARNESS_H_
 #define FDORIGIN_NATIVE_TESTS_INTERPOSE_HARNESS_H_
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,9 +46,15 @@ class Harness {
   ImageTable images;
   StringStore strings;
 
+  // Whether the entries of libc's functions are hooked.
+  static bool HooksLibc();
+  // The numbers that were open when the hooks came: nothing is known of them.
+  std::set<int> inherited;
+
   // Of the fixture libloader.so: these are hooked, and their caller is that library.
   void* (*dlopen)(const char* path, int flags) = nullptr;
   void* (*dlsym)(void* library, const char* name) = nullptr;
+  void* (*dlvsym)(void* library, const char* name, const char* version) = nullptr;
   int (*dlclose)(void* library) = nullptr;
 
  private:
@@ -80,19 +91,29 @@ class Library {
   heron_function close_ = nullptr;
 };
 
-// The function that made a recorded call, as dladdr knows it, and the file that it is in.
+// A function on a recorded stack, as dladdr knows it, and the file that it is in.
 struct Caller {
   std::string function;
   std::string file;
   ImageId image = ImageId::kNone;
+  size_t frame = 0;  // its place on the stack
 };
+// The function that made a recorded call.
 Caller CallerOf(const CallRecord& record);
+// The innermost one that is not libc's.
+Caller CallerOutsideLibc(const CallRecord& record);
 
 // The name of the recorded call.
 std::string NameOf(const CallRecord& record);
 
 // What the kernel says of an open descriptor; {} where it is not open.
 FdIdentity IdentityOf(int fd);
+
+// The numbers below `end` that are open, by asking for each.
+std::set<int> OpenDescriptors(int end = 1024);
+
+// Every descriptor that was opened since the hooks came has its record, and nothing else has one.
+void CheckTableIsRight();
 
 }  // namespace fdorigin
 
