@@ -102,7 +102,9 @@ Function hook_original;
 
 [[gnu::noinline]] long Hook(long a, long b) {
   ++hook_calls;
-  return hook_original(a, b);
+  const long result = hook_original(a, b);
+  asm volatile("");  // not a tail call: the original returns here
+  return result;
 }
 
 struct Output {

@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 
-def normalised(line, root=""):
-    return re.sub(r"\d+", "N", line.replace(root + "/", "").strip())
+def normalised(line):
+    return re.sub(r"\d+", "N", line.strip())
 
 
 def samples(readme):
@@ -29,7 +29,7 @@ def main():
     print(demo.stdout, demo.stderr)
     if demo.returncode != 0:
         sys.exit(f"scripts/demo ended with {demo.returncode}")
-    printed = [normalised(line, root) for line in demo.stdout.splitlines()]
+    printed = [normalised(line.replace(root + "/", "")) for line in demo.stdout.splitlines()]
     for block in blocks:
         wanted = [normalised(line) for line in block.splitlines()]
         if not any(
