@@ -82,6 +82,10 @@ int JavaWalker::DepthThatFits(JNIEnv* env, uint64_t sp, int max) const {
   return static_cast<int>(std::min<uint64_t>(fits, static_cast<uint64_t>(max)));
 }
 
+uint64_t JavaWalker::StackBase(JNIEnv* env) const {
+  return facts_.stack_base_offset < 0 ? 0 : ThreadField<uint64_t>(env, facts_.stack_base_offset);
+}
+
 bool JavaWalker::OnVirtualThread(JNIEnv* env) const {
   if (!facts_.has_virtual_threads || facts_.cont_entry_offset < 0) return false;
   return ThreadField<void*>(env, facts_.cont_entry_offset) != nullptr;

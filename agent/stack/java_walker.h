@@ -56,6 +56,10 @@ class JavaWalker {
   HOOK_SAFE int Walk(JNIEnv* env, bool may_block, Frame* frames, int max,
                      JavaStackStatus* status) const;
 
+  // The highest address of the thread's stack, below which all is mapped up to the caller's frame;
+  // 0 where it is not known. Only after Gate() said kComplete.
+  HOOK_SAFE uint64_t StackBase(JNIEnv* env) const;
+
   // Whether the carrier of `env` runs a virtual thread.
   HOOK_SAFE bool OnVirtualThread(JNIEnv* env) const;
 

@@ -1,6 +1,7 @@
 #include "stack/native_walker.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include "base/hash.h"
 
@@ -24,17 +25,23 @@ constexpr int kTagShift = 48;
 
 constexpr int kMaxSteps = 512;
 
-// Whether an ELF image is mapped at the address that the table does not have. glibc answers without
-// a lock (2.35 and later; before, such an address counts as generated code).
-bool IsInUnknownImage(uint64_t pc) {
-  if (_dl_find_object == nullptr) return false;
+// Whether an ELF image is mapped at the address that the table does not have; it is entered there
+// if it can be. glibc answers without a lock (2.35 and later; before, such an address counts as
+// generated code).
+bool FindUnknown(uint64_t pc, ImageTable* images, ImageId* image) {
   dl_find_object found;
-  return _dl_find_object(reinterpret_cast<void*>(pc), &found) == 0;
+  if (_dl_find_object == nullptr || _dl_find_object(reinterpret_cast<void*>(pc), &found) != 0) {
+    return false;
+  }
+  *image =
+      images->AddSeen(pc, reinterpret_cast<uint64_t>(found.dlfo_map_start),
+                      reinterpret_cast<uint64_t>(found.dlfo_map_end), found.dlfo_link_map->l_addr);
+  return true;
 }
 
 }  // namespace
 
-bool NativeWalker::Create(Region* region, const ImageTable* images) {
+bool NativeWalker::Create(Region* region, ImageTable* images) {
   PrepareUnwinding();
   images_ = images;
   region_ = region;
@@ -74,11 +81,12 @@ FrameRule NativeWalker::RuleFor(uint64_t pc, bool interrupted) {
 
 // Calls `visit` with each frame's address and image, until it says false.
 template <typename Visit>
-WalkEnd NativeWalker::WalkImages(WalkRegisters registers, Visit visit) {
-  StackProbe probe;
+WalkEnd NativeWalker::WalkImages(WalkRegisters registers, StackProbe probe, Visit visit) {
   for (int step = 0; step < kMaxSteps; ++step) {
-    const ImageId image = images_->Find(registers.pc);
-    if (image == ImageId::kNone && !IsInUnknownImage(registers.pc)) return WalkEnd::kGeneratedCode;
+    ImageId image = images_->Find(registers.pc);
+    if (image == ImageId::kNone && !FindUnknown(registers.pc, images_, &image)) {
+      return WalkEnd::kGeneratedCode;
+    }
     if (image != ImageId::kNone && !visit(registers.pc, image)) return WalkEnd::kDepth;
     if (!ApplyFrameRule(RuleFor(registers.pc, registers.interrupted), &probe, &registers)) {
       return WalkEnd::kOutermost;
@@ -87,9 +95,10 @@ WalkEnd NativeWalker::WalkImages(WalkRegisters registers, Visit visit) {
   return WalkEnd::kDepth;
 }
 
-int NativeWalker::Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd* end) {
+int NativeWalker::Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd* end,
+                       StackProbe probe) {
   int count = 0;
-  *end = WalkImages(registers, [&](uint64_t pc, ImageId image) {
+  *end = WalkImages(registers, probe, [&](uint64_t pc, ImageId image) {
     if (count == max) return false;
     frames[count++] = {.value = pc - images_->Get(image)->load_bias,
                        .bci = 0,
@@ -103,7 +112,7 @@ int NativeWalker::Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd*
 
 bool NativeWalker::IsUnderLoader(WalkRegisters registers) {
   bool found = false;
-  WalkImages(registers, [&](uint64_t, ImageId image) {
+  WalkImages(registers, {}, [&](uint64_t, ImageId image) {
     found = images_->Get(image)->role == ImageRole::kLoader;
     return !found;
   });

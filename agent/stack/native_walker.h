@@ -27,12 +27,15 @@ enum class WalkEnd : uint8_t {
 
 class NativeWalker {
  public:
-  bool Create(Region* region, const ImageTable* images);
+  bool Create(Region* region, ImageTable* images);
 
-  // Writes at most `max` frames, innermost first, starting with the one at `registers.pc`. Frames
-  // of an image that the table does not have yet, because its dlopen is under way and this is its
-  // constructor, are passed over: there is no id to record them by.
-  HOOK_SAFE int Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd* end);
+  // Writes at most `max` frames, innermost first, starting with the one at `registers.pc`. An image
+  // that the table does not have yet, because its dlopen is under way and this is its constructor,
+  // or because libc loaded it for itself, is entered; where that cannot be, its frames are passed
+  // over.
+  // `probe` says what of the stack is known to be readable.
+  HOOK_SAFE int Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd* end,
+                     StackProbe probe = {});
 
   // Whether the dynamic linker is among the native frames: the code is a constructor's or a
   // destructor's, under the loader's lock.
@@ -40,10 +43,10 @@ class NativeWalker {
 
  private:
   template <typename Visit>
-  HOOK_SAFE WalkEnd WalkImages(WalkRegisters registers, Visit visit);
+  HOOK_SAFE WalkEnd WalkImages(WalkRegisters registers, StackProbe probe, Visit visit);
   HOOK_SAFE FrameRule RuleFor(uint64_t pc, bool interrupted);
 
-  const ImageTable* images_ = nullptr;
+  ImageTable* images_ = nullptr;
   Region* region_ = nullptr;
   RegionOffset cache_ = 0;
 };

@@ -37,8 +37,12 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
 [[gnu::noinline]] void StackRecorder::Walk(const WalkRegisters& registers, JNIEnv* env,
                                            bool may_block, RecordedStack* stack) {
   auto* native = static_cast<Frame*>(alloca(static_cast<size_t>(native_depth_) * sizeof(Frame)));
+  StackProbe probe;
+  if (stack->java_stack == JavaStackStatus::kComplete) {
+    if (const uint64_t base = java_->StackBase(env); base != 0) probe = {registers.sp, base};
+  }
   WalkEnd end;
-  const int native_count = native_->Walk(registers, native, native_depth_, &end);
+  const int native_count = native_->Walk(registers, native, native_depth_, &end, probe);
   bool caller_is_jvm = false;
   for (int i = 0; i < native_count; ++i) {
     const ImageRole role = images_->Get(native[i].image)->role;
