@@ -1,5 +1,7 @@
 #include "base/image_table.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -66,23 +68,71 @@ const Image* ImageTable::Get(ImageId id) const {
   return region_->At<Image>(block) + index % kBlock;
 }
 
-ImageId ImageTable::Add(const Image& image) {
-  if (count_ == kMaxImages) return ImageId::kNone;
+bool ImageTable::Overlaps(uint64_t low, uint64_t high) const {
+  const Root* root = region_->At<Root>(root_);
+  const uint32_t ranges = root->ranges.load(std::memory_order_acquire);
+  for (uint32_t i = 0; i < ranges; ++i) {
+    if (low < root->range[i].high.load(std::memory_order_acquire) &&
+        high > root->range[i].low.load(std::memory_order_acquire)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+ImageId ImageTable::Append(const Image& image) {
+  const int count = count_.load(std::memory_order_relaxed);
+  if (count == kMaxImages) return ImageId::kNone;
   Root* root = region_->At<Root>(root_);
-  RegionOffset& block = root->blocks[count_ / kBlock];
+  RegionOffset& block = root->blocks[count / kBlock];
   if (block == 0) block = region_->Allocate(kBlock * sizeof(Image));
   if (block == 0) return ImageId::kNone;
-  region_->At<Image>(block)[count_ % kBlock] = image;
-  ++count_;
+  region_->At<Image>(block)[count % kBlock] = image;
+  count_.store(count + 1, std::memory_order_release);
   Publish();
-  return static_cast<ImageId>(count_);
+  return static_cast<ImageId>(count + 1);
+}
+
+void ImageTable::BeginWriting() {
+  while (writing_.exchange(true, std::memory_order_acquire)) sched_yield();
+}
+
+ImageId ImageTable::AddSeen(uint64_t pc, uint64_t low, uint64_t high, uint64_t load_bias) {
+  if (writing_.exchange(true, std::memory_order_acquire)) return ImageId::kNone;
+  ImageId id = Find(pc);  // somebody may have been faster
+  if (id == ImageId::kNone && !Overlaps(low, high)) {
+    Image image = {};
+    image.low = low;
+    image.high = high;
+    image.load_bias = load_bias;
+    image.loaded = true;
+    id = Append(image);
+  }
+  EndWriting();
+  return id;
+}
+
+ImageId ImageTable::Add(const Image& image) {
+  BeginWriting();
+  ImageId id = Find(image.low);
+  if (id != ImageId::kNone && Get(id)->path == StringId::kNone &&
+      Get(id)->load_bias == image.load_bias) {
+    *const_cast<Image*>(Get(id)) = image;
+    Publish();
+  } else {
+    id = Append(image);
+  }
+  EndWriting();
+  return id;
 }
 
 void ImageTable::Remove(ImageId id) {
   if (id == ImageId::kNone) return;  // Add() had no room for it
+  BeginWriting();
   const_cast<Image*>(Get(id))->loaded = false;
   Publish();
   unloads_.fetch_add(1, std::memory_order_acq_rel);
+  EndWriting();
 }
 
 void ImageTable::Publish() {
@@ -90,7 +140,8 @@ void ImageTable::Publish() {
   // Sorting happens aside, so that readers wait for the copy only.
   static uint16_t order[kMaxImages];  // writers are one at a time
   int loaded = 0;
-  for (int i = 0; i < count_; ++i) {
+  const int count = count_.load(std::memory_order_relaxed);
+  for (int i = 0; i < count; ++i) {
     if (Get(static_cast<ImageId>(i + 1))->loaded) order[loaded++] = static_cast<uint16_t>(i + 1);
   }
   std::sort(order, order + loaded, [this](uint16_t a, uint16_t b) {

@@ -1,7 +1,9 @@
 // The ELF images of this process: which addresses belong to which load of which file.
 //
 // Who calls it: interpose fills it (cold, under the patcher's lock, after every dlopen and
-// dlclose); the native walker asks Find() in hook context on any thread; symbolize reads entries.
+// dlclose); the native walker asks Find() in hook context on any thread, and enters by AddSeen()
+// what it meets before the patcher does: a library that libc loads for itself, or one in its
+// constructor; symbolize reads entries.
 // Entries are never removed: an unloaded image keeps its path, build-id and load bias, so that
 // frames recorded under its id keep their names.
 #ifndef FDORIGIN_AGENT_BASE_IMAGE_TABLE_H_
@@ -30,7 +32,7 @@ struct Image {
   uint64_t low;        // first mapped address
   uint64_t high;       // one past the last mapped address
   uint64_t load_bias;  // address minus ELF virtual address
-  StringId path;
+  StringId path;       // kNone in an image that was only seen: then role and build_id are not known
   ImageRole role;
   bool loaded;
   uint8_t build_id_size;  // bytes of build_id in use; 0 where the image has none
@@ -51,17 +53,29 @@ class ImageTable {
   // Raised by every Remove(): what was learnt about addresses before may be about another image.
   HOOK_SAFE uint32_t unload_count() const { return unloads_.load(std::memory_order_acquire); }
 
-  // Writers, one at a time (the patcher's lock). kNone when the table is full.
+  // The image at `pc`, which Find() does not know: entered as far as the loader tells it in hook
+  // context. kNone where the table is full, is being changed, or has another image in that place
+  // still.
+  HOOK_SAFE ImageId AddSeen(uint64_t pc, uint64_t low, uint64_t high, uint64_t load_bias);
+
+  // Writers, one at a time (the patcher's lock). kNone when the table is full. Add() completes an
+  // image that was only seen until then: it keeps its id.
   ImageId Add(const Image& image);
   void Remove(ImageId id);  // nothing for kNone
-  int count() const { return count_; }
+  int count() const { return count_.load(std::memory_order_acquire); }
 
  private:
-  void Publish();
+  HOOK_SAFE bool Overlaps(uint64_t low, uint64_t high) const;
+  HOOK_SAFE ImageId Append(const Image& image);
+  HOOK_SAFE void Publish();
+  void BeginWriting();
+  HOOK_SAFE void EndWriting() { writing_.store(false, std::memory_order_release); }
 
   Region* region_ = nullptr;
   RegionOffset root_ = 0;
-  int count_ = 0;
+  // Held for the length of a copy of the ranges. Only cold code waits for it.
+  std::atomic<bool> writing_{false};
+  std::atomic<int> count_{0};
   std::atomic<uint32_t> unloads_{0};
 };
 

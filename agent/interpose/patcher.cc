@@ -355,6 +355,19 @@ bool Scan(State& state) {
     state.images->Remove(known.id);
     return true;
   });
+  // What was seen by a walk and unloaded before it was listed here. All else that was only seen is
+  // listed, and completed below.
+  if (unloaded) {
+    for (int i = 1; i <= state.images->count(); ++i) {
+      const auto id = static_cast<ImageId>(i);
+      const Image& image = *state.images->Get(id);
+      if (!image.loaded || image.path != StringId::kNone) continue;
+      const auto is_listed = [&image](const New& candidate) {
+        return candidate.image.load_bias() == image.load_bias;
+      };
+      if (std::none_of(fresh.begin(), fresh.end(), is_listed)) state.images->Remove(id);
+    }
+  }
   // All are entered before the first is patched: a slot is judged by the image that it leads to.
   for (New& candidate : fresh) {
     candidate.known = state.known.size();
@@ -461,6 +474,7 @@ void* Patcher::HookFor(const char* name, void* found) {
 }
 
 Patcher::Totals Patcher::GetTotals() {
+  Rescan();
   State& state = Get();
   const std::lock_guard lock(state.mutex);
   return state.totals;

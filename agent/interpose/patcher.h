@@ -44,6 +44,7 @@ class Patcher {
   static void Rescan();
   // Also replaces `hook.name` in every image. Before Start().
   static void AddExtra(const ExtraHook& hook);
+  // After a look for new images: from then on all that stacks were recorded in have their names.
   static Totals GetTotals();
   // Whether a function of this name is hooked in slots.
   static bool IsHooked(const char* name);

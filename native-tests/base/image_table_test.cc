@@ -135,6 +135,66 @@ TEST_CASE("a reloaded image gets a new id, and the old id keeps its meaning") {
   CHECK(tables.images.Get(ImageId::kNone) == nullptr);
 }
 
+TEST_CASE("an image that was seen first keeps its id when it is completed") {
+  Tables tables;
+  tables.Add(0x10000, 0x20000, "/lib/libheron.so");
+  const ImageId seen = tables.images.AddSeen(0x28000, 0x20000, 0x30000, 0x20000);
+  REQUIRE(seen != ImageId::kNone);
+  CHECK(tables.images.Find(0x20000) == seen);
+  CHECK(tables.images.Find(0x2ffff) == seen);
+  CHECK(tables.images.Get(seen)->load_bias == 0x20000);
+  CHECK(tables.images.Get(seen)->path == StringId::kNone);
+  // Once is enough, and what is known is not entered again.
+  CHECK(tables.images.AddSeen(0x21000, 0x20000, 0x30000, 0x20000) == seen);
+  CHECK(tables.images.AddSeen(0x10000, 0x10000, 0x20000, 0x10000) == tables.images.Find(0x10000));
+  CHECK(tables.images.count() == 2);
+  // Where another one is still entered, nothing is known of an address between the two.
+  CHECK(tables.images.AddSeen(0x31000, 0x2f000, 0x32000, 0x2f000) == ImageId::kNone);
+  CHECK(tables.images.AddSeen(0x31000, 0x8000, 0x32000, 0x8000) == ImageId::kNone);
+  CHECK(tables.images.Find(0x31000) == ImageId::kNone);
+
+  CHECK(tables.Add(0x20000, 0x30000, "/lib/libegret.so") == seen);
+  CHECK(tables.PathOf(seen) == "/lib/libegret.so");
+  CHECK(tables.images.count() == 2);
+  // The next one there is another.
+  tables.images.Remove(seen);
+  CHECK(tables.images.Find(0x28000) == ImageId::kNone);
+  CHECK(tables.images.AddSeen(0x28000, 0x20000, 0x30000, 0x20000) != seen);
+}
+
+TEST_CASE("threads that see an image at the same time enter it once") {
+  Tables tables;
+  constexpr uint64_t kImages = 200;
+  const auto low = [](uint64_t i) { return 0x10000 * (i + 1); };
+  std::atomic<bool> done{false};
+  // The patcher's part, at addresses of its own.
+  std::thread writer([&] {
+    while (!done && tables.images.count() < ImageTable::kMaxImages / 2) {
+      tables.images.Remove(tables.Add(0x70000000, 0x70010000, "/lib/libheron.so"));
+    }
+  });
+  std::vector<std::thread> threads;
+  std::vector<std::vector<ImageId>> seen(4, std::vector<ImageId>(kImages));
+  for (std::vector<ImageId>& ids : seen) {
+    threads.emplace_back([&] {
+      for (uint64_t i = 0; i < kImages; ++i) {
+        while (ids[i] == ImageId::kNone) {
+          ids[i] = tables.images.AddSeen(low(i) + 8, low(i), low(i) + 0x1000, low(i));
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  done = true;
+  writer.join();
+  for (uint64_t i = 0; i < kImages; ++i) {
+    INFO("image " << i);
+    for (const std::vector<ImageId>& ids : seen) CHECK(ids[i] == seen[0][i]);
+    CHECK(tables.images.Get(seen[0][i])->low == low(i));
+    CHECK(tables.images.Find(low(i)) == seen[0][i]);
+  }
+}
+
 TEST_CASE("a full table says so, and what it could not take can be removed again") {
   Tables tables;
   ImageId last = ImageId::kNone;

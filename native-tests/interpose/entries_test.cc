@@ -121,6 +121,45 @@ TEST_CASE("every entry is hooked in this glibc, or refused with a reason", "[.en
   }
 }
 
+// As libc loads NSS modules: by no hooked dlopen. What such a library does is recorded before the
+// patcher has heard of it.
+TEST_CASE("a library that nobody was told of has its frames and its name", "[.entries]") {
+  Harness& harness = Harness::Get();
+  const std::string path = Fixture("early");
+  ImageId last = ImageId::kNone;
+  for (int load = 0; load < 2; ++load) {
+    INFO("load " << load);
+    void* library = ::dlopen(path.c_str(), RTLD_NOW);
+    REQUIRE(library != nullptr);
+    const int fd = *static_cast<int*>(::dlsym(library, "heron_early_fd"));
+    const std::optional<FdEntry> entry = harness.table.Copy(fd);
+    REQUIRE(entry);
+    Patcher::GetTotals();
+    const Caller caller = CallerOf(entry->origin);
+    CHECK(caller.function == "heron_early_socket");
+    CHECK(caller.file == path);
+    const std::vector<Frame> frames = harness.stacks.Get(entry->origin.stack);
+    CHECK(harness.images.Get(frames.back().image)->role == ImageRole::kSelf);
+    CHECK(harness.images.Get(caller.image)->build_id_size > 0);
+    CHECK(caller.image != last);
+    last = caller.image;
+    close(fd);
+    REQUIRE(::dlclose(library) == 0);
+    Patcher::Rescan();
+    CHECK_FALSE(harness.images.Get(last)->loaded);
+  }
+  // One that is gone before anybody looks.
+  void* library = ::dlopen(path.c_str(), RTLD_NOW);
+  REQUIRE(library != nullptr);
+  const int fd = *static_cast<int*>(::dlsym(library, "heron_early_fd"));
+  const ImageId image = CallerOf(harness.table.Copy(fd)->origin).image;
+  CHECK(image != ImageId::kNone);
+  close(fd);
+  REQUIRE(::dlclose(library) == 0);
+  Patcher::Rescan();
+  CHECK_FALSE(harness.images.Get(image)->loaded);
+}
+
 // How often the lowest free number was opened while `act` ran and left it free, by its generation.
 template <typename Act>
 int OpensDuring(Act act) {

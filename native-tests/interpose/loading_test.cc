@@ -77,11 +77,11 @@ TEST_CASE("pages have the protection that the loader gave them", "[slots]") {
   const std::string name = GENERATE("calls_now", "calls_noplt", "calls_second", "slots");
   INFO(name);
   const std::string path = Fixture(name);
+  const int slots = Patcher::GetTotals().slots;
   // By the test itself, which is not hooked: nothing is patched yet.
   void* library = dlopen(path.c_str(), RTLD_LAZY);
   REQUIRE(library != nullptr);
   const auto before = Protections(path);
-  const int slots = Patcher::GetTotals().slots;
   Patcher::Rescan();
   CHECK(Patcher::GetTotals().slots > slots);
   const auto after = Protections(path);
