@@ -20,7 +20,11 @@ public enum App {
   POST_RIDER("probes", "org.fdorigin.apps.probes.PostRider"),
   LODGINGS("probes", "org.fdorigin.apps.probes.Lodgings"),
   NURSERY("probes", "org.fdorigin.apps.probes.Nursery"),
-  HOARDER("probes", "org.fdorigin.apps.probes.Hoarder");
+  HOARDER("probes", "org.fdorigin.apps.probes.Hoarder"),
+  REGISTRY("probes", "org.fdorigin.apps.probes.Registry"),
+  FALCONER("probes", "org.fdorigin.apps.probes.Falconer"),
+  SMUGGLER("probes", "org.fdorigin.apps.probes.Smuggler"),
+  CAROUSEL("probes", "org.fdorigin.apps.probes.Carousel");
 
   private static final String MARK = "// MARK ";
 

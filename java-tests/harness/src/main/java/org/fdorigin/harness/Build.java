@@ -32,6 +32,11 @@ public final class Build {
     return property("fdorigin.build").map(b -> existing(Path.of(b).resolve("standin")));
   }
 
+  /** The folder of the native code that programs under test load, java-tests/native. */
+  public static Path natives() {
+    return existing(Path.of(required("fdorigin.build")).resolve("java-native"));
+  }
+
   public static Path schema() {
     return existing(Path.of(required("fdorigin.schema")));
   }

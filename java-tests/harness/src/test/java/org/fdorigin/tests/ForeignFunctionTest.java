@@ -1,0 +1,60 @@
+package org.fdorigin.tests;
+
+import static org.fdorigin.harness.JvmUnderTest.number;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import org.fdorigin.harness.App;
+import org.fdorigin.harness.EachJdk;
+import org.fdorigin.harness.Generation;
+import org.fdorigin.harness.Jdk;
+import org.fdorigin.harness.JvmUnderTest;
+import org.fdorigin.harness.Kernel;
+import org.fdorigin.harness.Report;
+import org.fdorigin.harness.RequiresAgent;
+import org.fdorigin.harness.RequiresStandin;
+
+/**
+ * A call of libc through an address that was looked up, from generated code and past every import:
+ * seen at libc's entry, and without that by what dlsym answers.
+ */
+@RequiresAgent
+@RequiresStandin
+class ForeignFunctionTest {
+
+  @EachJdk(25)
+  void aDowncallIsSeenAtLibcsEntry(Jdk jdk) throws IOException {
+    check(jdk, "libc=on");
+  }
+
+  @EachJdk(25)
+  void aDowncallIsSeenThroughDlsym(Jdk jdk) throws IOException {
+    check(jdk, "libc=off");
+  }
+
+  private static void check(Jdk jdk, String option) throws IOException {
+    try (JvmUnderTest jvm =
+        JvmUnderTest.of(jdk, App.FALCONER)
+            .agent(option)
+            .standin(Generation.G3)
+            .jvm("--enable-native-access=ALL-UNNAMED")
+            .app("--hold")
+            .start()) {
+      jvm.ready();
+      int fd = number(jvm.command("cast"), "fd");
+      long inode = Kernel.of(jvm.pid()).inode(fd);
+      assertTrue(jvm.checkpoint(1).failed(), jvm::transcript);
+
+      Report.Descriptor socket = jvm.report(1).descriptor(fd);
+      assertEquals(inode, socket.json().path("inode").asLong());
+      assertEquals("traced", socket.attribution(), socket::toString);
+      assertEquals("socket", socket.origin().call());
+      assertEquals("complete", socket.origin().json().path("javaStack").asText());
+      assertEquals(App.FALCONER.mainClass() + ".castOffSixtyOne", socket.culprit().name());
+      assertEquals(App.FALCONER.line("cast-off"), socket.culprit().line());
+      assertEquals("udp", socket.socket().path("protocol").asText());
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+}
