@@ -13,6 +13,7 @@ public enum App {
   NETTY("netty", "org.fdorigin.apps.netty.OrderDesk"),
   FELIX("felix", "org.fdorigin.apps.felix.ParcelShelf"),
   GLASSFISH("glassfish", "org.fdorigin.apps.glassfish.HarborMaster"),
+  ACROBAT("probes", "org.fdorigin.apps.probes.Acrobat"),
   EMPTY_HALL("probes", "org.fdorigin.apps.probes.EmptyHall"),
   TURNSTILE("probes", "org.fdorigin.apps.probes.Turnstile"),
   BAZAAR("probes", "org.fdorigin.apps.probes.Bazaar"),
