@@ -3,8 +3,7 @@
 // Who calls it: Agent_OnLoad once (Start), the hooks of dlopen and dlclose afterwards (Rescan), on
 // any thread, never in hook context. It holds a mutex that no hook takes.
 // Every slot of an import is written with one atomic store; a page that the loader protects is made
-// writable for it and protected again. Nothing is ever unpatched: hooks pass calls through once
-// recording has stopped.
+// writable for it and protected again. Nothing is ever unpatched.
 #ifndef FDORIGIN_AGENT_INTERPOSE_PATCHER_H_
 #define FDORIGIN_AGENT_INTERPOSE_PATCHER_H_
 

@@ -121,8 +121,6 @@ void Recorder::Install(FdTable* fd_table, StackRecorder* stack_recorder, StringS
   recording_pid.store(getpid(), std::memory_order_release);
 }
 
-void Recorder::Stop() { recording_pid.store(0, std::memory_order_release); }
-
 void Recorder::PidChanged() {
   if (recording_pid.load(std::memory_order_relaxed) != 0) {
     recording_pid.store(getpid(), std::memory_order_release);

@@ -35,12 +35,10 @@ class Recorder {
   // What the hooks write to. All outlive the process.
   static void Install(FdTable* table, StackRecorder* stacks, StringStore* strings,
                       bool sockets_only);
-  // No hook records any more. For good.
-  static void Stop();
   // The process has another pid than at Install(): it was restored, not forked.
   static void PidChanged();
 
-  // False in a forked child, and after Stop().
+  // False in a forked child, and before Install().
   HOOK_SAFE static bool InRecordingProcess();
 
   // The current thread is a Java thread of this name.

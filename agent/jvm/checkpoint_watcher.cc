@@ -92,6 +92,11 @@ constexpr const char* kMirrorFailure = "Ljdk/internal/crac/mirror/CheckpointExce
 constexpr const char* kApiFailures[] = {"Ljdk/crac/CheckpointException;",
                                         "Ljavax/crac/CheckpointException;"};
 
+template <size_t kCount>
+bool IsOneOf(const char* const (&names)[kCount], std::string_view name) {
+  return std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
 // What Core.translateJVMExceptions makes of the codes that the VM returns.
 const char* ClassForCode(bool mirrored, jint code) {
   if (mirrored) {
@@ -183,8 +188,6 @@ bool IsOldGeneration(jvmtiEnv* jvmti) {
   return text.find("jdk.crac") == std::string::npos;
 }
 
-// CRaC's extension events. HotSpot passes the jvmtiEnv alone, whatever the event's declared
-// parameters are; reading on in the argument list would read rubbish.
 constinit JavaVM* java_vm = nullptr;
 
 JNIEnv* CurrentJni() {
@@ -193,6 +196,8 @@ JNIEnv* CurrentJni() {
   return static_cast<JNIEnv*>(jni);
 }
 
+// One of CRaC's extension events. HotSpot passes the jvmtiEnv alone, whatever the event's declared
+// parameters are; reading on in the argument list would read rubbish.
 void JNICALL AfterRestoreEvent(jvmtiEnv*, ...) {
   if (JNIEnv* jni = CurrentJni()) Guarded([jni] { watcher->OnAfterRestore(jni); });
 }
@@ -284,9 +289,7 @@ void CheckpointWatcher::OnNativeMethodBind(JNIEnv*, jmethodID method, void* addr
     char* type_signature = nullptr;
     if (jvmti_->GetMethodDeclaringClass(method, &type) == JVMTI_ERROR_NONE &&
         jvmti_->GetClassSignature(type, &type_signature, nullptr) == JVMTI_ERROR_NONE) {
-      const bool is_core =
-          std::any_of(std::begin(kCoreClasses), std::end(kCoreClasses),
-                      [&](const char* core) { return std::strcmp(core, type_signature) == 0; });
+      const bool is_core = IsOneOf(kCoreClasses, type_signature);
       for (const NativeForm& form : kNativeForms) {
         if (!is_core || std::strcmp(form.signature, signature) != 0) continue;
         if (address != form.wrapper) *form.original = address;
@@ -303,9 +306,7 @@ void CheckpointWatcher::OnClassPrepare(JNIEnv* jni, jclass type) {
   char* signature = nullptr;
   if (jvmti_->GetClassSignature(type, &signature, nullptr) != JVMTI_ERROR_NONE) return;
   const bool is_failure =
-      mirrored_ ? std::strcmp(signature, kMirrorFailure) == 0
-                : std::any_of(std::begin(kApiFailures), std::end(kApiFailures),
-                              [&](const char* name) { return std::strcmp(name, signature) == 0; });
+      mirrored_ ? std::strcmp(signature, kMirrorFailure) == 0 : IsOneOf(kApiFailures, signature);
   jvmti_->Deallocate(reinterpret_cast<unsigned char*>(signature));
   if (!is_failure) return;
   {
@@ -506,8 +507,7 @@ bool CheckpointWatcher::StaysInside(JNIEnv* jni, jmethodID catcher) {
   if (jvmti_->GetClassSignature(type, &signature, nullptr) == JVMTI_ERROR_NONE &&
       jvmti_->GetMethodName(catcher, &name, nullptr, nullptr) == JVMTI_ERROR_NONE) {
     const std::string_view class_signature = signature;
-    const bool is_core = std::any_of(std::begin(kCoreClasses), std::end(kCoreClasses),
-                                     [&](const char* core) { return class_signature == core; });
+    const bool is_core = IsOneOf(kCoreClasses, class_signature);
     // In generation 3 jdk.crac is the interface to the user: what arrives there has left.
     const bool is_internal = class_signature.starts_with("Ljdk/internal/crac/") ||
                              (!mirrored_ && (class_signature.starts_with("Ljdk/crac/") ||
