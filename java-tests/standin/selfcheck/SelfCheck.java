@@ -34,6 +34,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.jar.JarEntry;
@@ -602,27 +603,39 @@ public class SelfCheck {
    * The numbers of all open descriptors, without those of jars, which class loading may open at any
    * time, and without that by which the list is read.
    */
-  private static Set<Integer> openNumbers() {
-    Set<Integer> numbers = new TreeSet<>();
+  /** What is open, by number, with its link; not what the JVM opens for a moment only. */
+  private static Map<Integer, String> openDescriptors() {
+    Map<Integer, String> seen = listDescriptors();
+    while (true) {
+      Map<Integer, String> again = listDescriptors();
+      if (again.equals(seen)) {
+        return seen;
+      }
+      seen = again;
+    }
+  }
+
+  private static Map<Integer, String> listDescriptors() {
+    Map<Integer, String> links = new TreeMap<>();
     for (String name : new File("/proc/self/fd").list()) {
       try {
-        Path target = Files.readSymbolicLink(Path.of("/proc/self/fd", name));
-        if (!target.toString().endsWith(".jar")) {
-          numbers.add(Integer.parseInt(name));
+        String target = Files.readSymbolicLink(Path.of("/proc/self/fd", name)).toString();
+        if (!target.endsWith(".jar")) {
+          links.put(Integer.parseInt(name), target);
         }
       } catch (IOException e) {
         continue; // The list's own descriptor, closed by now.
       }
     }
-    return numbers;
+    return links;
   }
 
-  private static Set<String> openLinks() throws IOException {
-    Set<String> links = new TreeSet<>();
-    for (int fd : openNumbers()) {
-      links.add(Files.readSymbolicLink(descriptor(fd)).toString());
-    }
-    return links;
+  private static Set<Integer> openNumbers() {
+    return new TreeSet<>(openDescriptors().keySet());
+  }
+
+  private static Set<String> openLinks() {
+    return new TreeSet<>(openDescriptors().values());
   }
 
   private static int newNumber(Set<Integer> before) {
