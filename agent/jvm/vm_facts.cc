@@ -121,6 +121,9 @@ VmFacts ReadVmFacts(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread thread) {
   facts.stack_base_offset = structs.Find("JavaThread", "_stack_base");
   facts.stack_size_offset = structs.Find("JavaThread", "_stack_size");
   facts.cont_entry_offset = structs.Find("JavaThread", "_cont_entry");
+  const ptrdiff_t anchor = structs.Find("JavaThread", "_anchor");
+  const ptrdiff_t last_java_sp = structs.Find("JavaFrameAnchor", "_last_Java_sp");
+  if (anchor >= 0 && last_java_sp >= 0) facts.last_java_sp_offset = anchor + last_java_sp;
   return facts;
 }
 

@@ -86,6 +86,11 @@ uint64_t JavaWalker::StackBase(JNIEnv* env) const {
   return facts_.stack_base_offset < 0 ? 0 : ThreadField<uint64_t>(env, facts_.stack_base_offset);
 }
 
+bool JavaWalker::HasJavaFrames(JNIEnv* env) const {
+  return facts_.last_java_sp_offset < 0 ||
+         ThreadField<void*>(env, facts_.last_java_sp_offset) != nullptr;
+}
+
 bool JavaWalker::OnVirtualThread(JNIEnv* env) const {
   if (!facts_.has_virtual_threads || facts_.cont_entry_offset < 0) return false;
   return ThreadField<void*>(env, facts_.cont_entry_offset) != nullptr;

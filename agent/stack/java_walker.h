@@ -36,6 +36,7 @@ struct VmFacts {
   ptrdiff_t stack_base_offset = -1;    // _stack_base: the highest address
   ptrdiff_t stack_size_offset = -1;    // _stack_size
   ptrdiff_t cont_entry_offset = -1;    // _cont_entry: not null while a virtual thread is mounted
+  ptrdiff_t last_java_sp_offset = -1;  // _anchor._last_Java_sp: null while no Java frame is there
   bool has_virtual_threads = false;    // JDK 21 and later
 };
 
@@ -59,6 +60,10 @@ class JavaWalker {
   // The highest address of the thread's stack, below which all is mapped up to the caller's frame;
   // 0 where it is not known. Only after Gate() said kComplete.
   HOOK_SAFE uint64_t StackBase(JNIEnv* env) const;
+
+  // Whether the thread has called anything in Java that is not over; true where that is not known.
+  // Only after Gate() said kComplete.
+  HOOK_SAFE bool HasJavaFrames(JNIEnv* env) const;
 
   // Whether the carrier of `env` runs a virtual thread.
   HOOK_SAFE bool OnVirtualThread(JNIEnv* env) const;

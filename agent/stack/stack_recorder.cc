@@ -50,11 +50,16 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
       stack->through_jvm = true;
       caller_is_jvm |= i == 0;
     }
-    // A constructor or destructor of a library runs under the loader's lock, which others want who
-    // may be what a safepoint waits for.
-    if (role == ImageRole::kLoader) may_block = false;
+    // Who waits for a safepoint here keeps a lock that others want, who may be what the safepoint
+    // waits for, or the VM thread itself: the loader's, under which constructors and destructors
+    // run, or one of the VM's own.
+    if (role == ImageRole::kLoader || role == ImageRole::kJvm) may_block = false;
   }
   if (caller_is_jvm && env != nullptr) stack->java_stack = JavaStackStatus::kCallerInsideJvm;
+  // Compilers and other threads of the VM's own.
+  if (stack->java_stack == JavaStackStatus::kComplete && !java_->HasJavaFrames(env)) {
+    stack->java_stack = JavaStackStatus::kNotAJavaThread;
+  }
   if (stack->java_stack == JavaStackStatus::kComplete) {
     const int java_depth = java_->DepthThatFits(env, registers.sp, java_depth_);
     if (java_depth > 0) {
