@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -10,9 +11,11 @@
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -32,6 +35,10 @@ extern "C" int __openat64_2(int directory, const char* path, int flags);
 #pragma weak closefrom
 #pragma weak pidfd_open
 #pragma weak pidfd_getfd
+#pragma weak fsopen
+#pragma weak fsmount
+#pragma weak fspick
+#pragma weak open_tree
 
 namespace fdorigin {
 namespace {
@@ -41,7 +48,10 @@ enum class Call : uint8_t {
 #define X(symbol, ...) k_##symbol,
   FDORIGIN_HOOKED_CALLS(X)
 #undef X
-      kCount
+#define X(name, ...) k_system_call_##name,
+      FDORIGIN_SYSTEM_CALLS(X)
+#undef X
+          kCount
 };
 
 // A function's type as a pointer, without noexcept and without libc's attributes (nonnull), which a
@@ -64,6 +74,9 @@ struct SameShape<int (*)(int, const char*, int, mode_t), int (*)(int, const char
     : std::true_type {};
 template <>
 struct SameShape<int (*)(int, int, long), int (*)(int, int, ...)> : std::true_type {};
+template <>
+struct SameShape<mqd_t (*)(const char*, int, mode_t, mq_attr*), mqd_t (*)(const char*, int, ...)>
+    : std::true_type {};
 
 #define FDORIGIN_HOOK(symbol, like, kind) \
   kind<static_cast<CallId>(Call::k_##symbol), FDORIGIN_TYPE(like)>::Hook
@@ -88,16 +101,49 @@ constinit HookedFunction functions[] = {
 #undef X
 };
 
+// What libc keeps for itself is shown by the name of the function that it is a form of.
+#define FDORIGIN_SHOWN_kPrimitive(symbol, like) #symbol
+#define FDORIGIN_SHOWN_kComposite(symbol, like) #symbol
+#define FDORIGIN_SHOWN_kEntry(symbol, like) #like
+
 using enum ArgumentKind;
 constexpr CallInfo kCalls[] = {{"", {}},
-#define X(symbol, like, reach, kind, ...) {#symbol, {__VA_ARGS__}},
+#define X(symbol, like, reach, kind, ...) {FDORIGIN_SHOWN_##reach(symbol, like), {__VA_ARGS__}},
                                FDORIGIN_HOOKED_CALLS(X)
+#undef X
+#define X(name, type, kind, ...) {#name, {__VA_ARGS__}},
+                                   FDORIGIN_SYSTEM_CALLS(X)
+#undef X
+};
+
+#define FDORIGIN_SYSTEM_CALL_HOOK(name, type, kind)                                             \
+  AsSystemCall<kind<static_cast<CallId>(Call::k_system_call_##name), std::add_pointer_t<type>>, \
+               std::add_pointer_t<type>>::Hook
+#define FDORIGIN_SYSTEM_CALL(name, type) \
+  ThroughSyscall<static_cast<CallId>(Call::k_syscall), SYS_##name, std::add_pointer_t<type>>::Call
+
+constinit const HookedSystemCall kSystemCalls[] = {
+#define X(name, type, kind, ...)                                          \
+  {SYS_##name, static_cast<CallId>(Call::k_system_call_##name),           \
+   reinterpret_cast<void*>(&FDORIGIN_SYSTEM_CALL_HOOK(name, type, kind)), \
+   reinterpret_cast<void*>(&FDORIGIN_SYSTEM_CALL(name, type))},
+    FDORIGIN_SYSTEM_CALLS(X)
 #undef X
 };
 
 }  // namespace
 
 constinit std::atomic<void*> originals[static_cast<size_t>(Call::kCount)] = {};
+
+// Read by FdoriginSyscallStub: by the number of the system call, its hook; null for those that are
+// none of ours. And where syscall() itself is reached.
+extern "C" {
+extern void* FdoriginSystemCallHooks[];
+extern std::atomic<void*>* const FdoriginSyscallOriginal;
+constinit void* FdoriginSystemCallHooks[FDORIGIN_SYSTEM_CALL_LIMIT] = {};
+constinit std::atomic<void*>* const FdoriginSyscallOriginal =
+    &originals[static_cast<size_t>(Call::k_syscall)];
+}
 
 void PrepareHooks() {
   for (HookedFunction& function : functions) {
@@ -107,9 +153,15 @@ void PrepareHooks() {
     }
     originals[static_cast<size_t>(function.call)].store(function.bound, std::memory_order_release);
   }
+  for (const HookedSystemCall& system_call : kSystemCalls) {
+    originals[static_cast<size_t>(system_call.call)].store(system_call.original,
+                                                           std::memory_order_release);
+    FdoriginSystemCallHooks[system_call.number] = system_call.hook;
+  }
 }
 
 std::span<const HookedFunction> HookedFunctions() { return functions; }
+std::span<const HookedSystemCall> HookedSystemCalls() { return kSystemCalls; }
 std::span<const CallInfo> HookedCalls() { return kCalls; }
 
 }  // namespace fdorigin

@@ -12,6 +12,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -25,6 +26,9 @@
 #include "interpose/recorder.h"
 
 namespace fdorigin {
+
+// Inlined into whatever wraps it (AsSystemCall below), whose frame is the hook's then.
+#define HOOK_BODY [[gnu::always_inline]]
 
 // The original of `call`, of type `F`.
 template <typename F>
@@ -55,7 +59,7 @@ template <CallId kCall, typename F>
 struct MakesOne;
 template <CallId kCall, typename... A>
 struct MakesOne<kCall, int (*)(A...)> {
-  static int Hook(A... arguments) {
+  HOOK_BODY static int Hook(A... arguments) {
     const int fd = Original<int (*)(A...)>(kCall)(arguments...);
     if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(arguments...));
     return fd;
@@ -67,7 +71,7 @@ template <CallId kCall, typename F>
 struct MakesOneFrom;
 template <CallId kCall, typename... A>
 struct MakesOneFrom<kCall, int (*)(int, A...)> {
-  static int Hook(int from, A... arguments) {
+  HOOK_BODY static int Hook(int from, A... arguments) {
     const int fd = Original<int (*)(int, A...)>(kCall)(from, arguments...);
     if (fd >= 0) {
       CallArguments kept = KeepArguments(from, arguments...);
@@ -81,7 +85,7 @@ struct MakesOneFrom<kCall, int (*)(int, A...)> {
 // open and openat: the mode is there only where the flags say so.
 template <CallId kCall, typename F>
 struct Opens {
-  static int Hook(const char* path, int flags, mode_t mode) {
+  HOOK_BODY static int Hook(const char* path, int flags, mode_t mode) {
     // A caller that passed no mode left something in its register; the original does not look at
     // it without O_CREAT or O_TMPFILE, and neither does the record.
     const int fd = Original<F>(kCall)(path, flags, mode);
@@ -91,7 +95,7 @@ struct Opens {
 };
 template <CallId kCall, typename F>
 struct OpensAt {
-  static int Hook(int directory, const char* path, int flags, mode_t mode) {
+  HOOK_BODY static int Hook(int directory, const char* path, int flags, mode_t mode) {
     const int fd = Original<F>(kCall)(directory, path, flags, mode);
     if (fd >= 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
@@ -103,7 +107,7 @@ struct OpensAt {
 // What open() and openat() become under _FORTIFY_SOURCE.
 template <CallId kCall, typename F>
 struct OpensChecked {
-  static int Hook(const char* path, int flags) {
+  HOOK_BODY static int Hook(const char* path, int flags) {
     const int fd = Original<F>(kCall)(path, flags);
     if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
     return fd;
@@ -111,7 +115,7 @@ struct OpensChecked {
 };
 template <CallId kCall, typename F>
 struct OpensAtChecked {
-  static int Hook(int directory, const char* path, int flags) {
+  HOOK_BODY static int Hook(int directory, const char* path, int flags) {
     const int fd = Original<F>(kCall)(directory, path, flags);
     if (fd >= 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
@@ -125,7 +129,7 @@ template <CallId kCall, typename F>
 struct MakesPair;
 template <CallId kCall>
 struct MakesPair<kCall, int (*)(int*)> {
-  static int Hook(int* pair) {
+  HOOK_BODY static int Hook(int* pair) {
     const int result = Original<int (*)(int*)>(kCall)(pair);
     if (result == 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[0], {});
@@ -136,7 +140,7 @@ struct MakesPair<kCall, int (*)(int*)> {
 };
 template <CallId kCall>
 struct MakesPair<kCall, int (*)(int*, int)> {
-  static int Hook(int* pair, int flags) {
+  HOOK_BODY static int Hook(int* pair, int flags) {
     const int result = Original<int (*)(int*, int)>(kCall)(pair, flags);
     if (result == 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[0], KeepArguments(flags));
@@ -147,7 +151,7 @@ struct MakesPair<kCall, int (*)(int*, int)> {
 };
 template <CallId kCall>
 struct MakesPair<kCall, int (*)(int, int, int, int*)> {
-  static int Hook(int domain, int type, int protocol, int* pair) {
+  HOOK_BODY static int Hook(int domain, int type, int protocol, int* pair) {
     const int result = Original<int (*)(int, int, int, int*)>(kCall)(domain, type, protocol, pair);
     if (result == 0) {
       const CallArguments kept = KeepArguments(domain, type, protocol);
@@ -161,7 +165,7 @@ struct MakesPair<kCall, int (*)(int, int, int, int*)> {
 // bind and connect: a step in the life of a socket. A connect in progress counts.
 template <CallId kCall, typename F>
 struct Addresses {
-  static int Hook(int fd, const sockaddr* address, socklen_t size) {
+  HOOK_BODY static int Hook(int fd, const sockaddr* address, socklen_t size) {
     const int result = Original<F>(kCall)(fd, address, size);
     if (result == 0 || errno == EINPROGRESS) {
       CallArguments kept = KeepArguments(fd);
@@ -175,7 +179,7 @@ struct Addresses {
 
 template <CallId kCall, typename F>
 struct Listens {
-  static int Hook(int fd, int backlog) {
+  HOOK_BODY static int Hook(int fd, int backlog) {
     const int result = Original<F>(kCall)(fd, backlog);
     if (result == 0) {
       Recorder::Happened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(fd, backlog));
@@ -187,7 +191,7 @@ struct Listens {
 // Gives a number back. Noted first: once the original has run, the number may be another's.
 template <CallId kCall, typename F>
 struct Closes {
-  static int Hook(int fd) {
+  HOOK_BODY static int Hook(int fd) {
     Recorder::Closing(fd);
     return Original<F>(kCall)(fd);
   }
@@ -197,14 +201,14 @@ struct Closes {
 // leaves the table that the process shares, which nobody does in a JVM.
 template <CallId kCall, typename F>
 struct ClosesRange {
-  static int Hook(unsigned first, unsigned last, int flags) {
+  HOOK_BODY static int Hook(unsigned first, unsigned last, int flags) {
     if (flags == 0) Recorder::ClosingRange(first, last);
     return Original<F>(kCall)(first, last, flags);
   }
 };
 template <CallId kCall, typename F>
 struct ClosesFrom {
-  static void Hook(int first) {
+  HOOK_BODY static void Hook(int first) {
     Recorder::ClosingRange(first < 0 ? 0u : static_cast<unsigned>(first), ~0u);
     Original<F>(kCall)(first);
   }
@@ -215,7 +219,7 @@ template <CallId kCall, typename F>
 struct Replaces;
 template <CallId kCall, typename... Flags>
 struct Replaces<kCall, int (*)(int, int, Flags...)> {
-  static int Hook(int from, int to, Flags... flags) {
+  HOOK_BODY static int Hook(int from, int to, Flags... flags) {
     const auto original = Original<int (*)(int, int, Flags...)>(kCall);
     if (from == to) return original(from, to, flags...);
     const FdTable::Replacement taken = Recorder::Replacing(to);
@@ -233,7 +237,7 @@ struct Replaces<kCall, int (*)(int, int, Flags...)> {
 
 template <CallId kCall, typename F>
 struct Fcntl {
-  static int Hook(int fd, int command, long argument) {
+  HOOK_BODY static int Hook(int fd, int command, long argument) {
     const int result = Original<F>(kCall)(fd, command, argument);
     if (result >= 0 && (command == F_DUPFD || command == F_DUPFD_CLOEXEC)) {
       // These commands take an int; what is above it in the register is nobody's.
@@ -247,11 +251,13 @@ struct Fcntl {
 
 // signalfd makes a descriptor only where it is given none.
 template <CallId kCall, typename F>
-struct MakesSignalFd {
-  static int Hook(int fd, const sigset_t* mask, int flags) {
-    const int result = Original<F>(kCall)(fd, mask, flags);
+struct MakesSignalFd;
+template <CallId kCall, typename... A>
+struct MakesSignalFd<kCall, int (*)(int, A...)> {
+  HOOK_BODY static int Hook(int fd, A... arguments) {
+    const int result = Original<int (*)(int, A...)>(kCall)(fd, arguments...);
     if (result >= 0 && fd == -1) {
-      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), result, KeepArguments(fd, flags));
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), result, KeepArguments(fd, arguments...));
     }
     return result;
   }
@@ -260,7 +266,7 @@ struct MakesSignalFd {
 // recvmsg and recvmmsg: descriptors arrive in SCM_RIGHTS messages.
 template <CallId kCall, typename F>
 struct Receives {
-  static ssize_t Hook(int fd, msghdr* message, int flags) {
+  HOOK_BODY static ssize_t Hook(int fd, msghdr* message, int flags) {
     const ssize_t result = Original<F>(kCall)(fd, message, flags);
     if (result >= 0 && message->msg_controllen != 0) {
       Recorder::Received(kCall, FDORIGIN_HOOK_FRAME(), fd, message);
@@ -270,7 +276,8 @@ struct Receives {
 };
 template <CallId kCall, typename F>
 struct ReceivesMany {
-  static int Hook(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+  HOOK_BODY static int Hook(int fd, mmsghdr* messages, unsigned count, int flags,
+                            timespec* timeout) {
     const int result = Original<F>(kCall)(fd, messages, count, flags, timeout);
     for (int i = 0; i < result; ++i) {
       if (messages[i].msg_hdr.msg_controllen != 0) {
@@ -281,24 +288,52 @@ struct ReceivesMany {
   }
 };
 
+// mq_open: the mode and the attributes are there only where the flags say so.
+template <CallId kCall, typename F>
+struct OpensQueue {
+  HOOK_BODY static mqd_t Hook(const char* name, int flags, mode_t mode, mq_attr* attributes) {
+    const mqd_t fd = Original<F>(kCall)(name, flags, mode, attributes);
+    if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
+    return fd;
+  }
+};
+
 // Functions that open or close inside libc. Hooked only where the calls they make cannot be.
+HOOK_SAFE inline int StreamFd(FILE* stream) {  // -1 for a stream without a descriptor
+  const int saved = errno;
+  const int fd = fileno(stream);
+  errno = saved;
+  return fd;
+}
 template <CallId kCall, typename F>
 struct OpensStream;
 template <CallId kCall, typename... A>
 struct OpensStream<kCall, FILE* (*)(A...)> {
-  static FILE* Hook(A... arguments) {
+  HOOK_BODY static FILE* Hook(A... arguments) {
     FILE* stream = Original<FILE* (*)(A...)>(kCall)(arguments...);
     if (stream != nullptr) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fileno(stream), {});
     return stream;
   }
 };
 
+// freopen ends what the stream was, and mostly takes its number again.
+template <CallId kCall, typename F>
+struct ReopensStream {
+  HOOK_BODY static FILE* Hook(const char* path, const char* mode, FILE* stream) {
+    const int fd = StreamFd(stream);
+    if (fd >= 0) Recorder::Closing(fd);
+    FILE* reopened = Original<F>(kCall)(path, mode, stream);
+    if (reopened != nullptr) {
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fileno(reopened), {});
+    }
+    return reopened;
+  }
+};
+
 template <CallId kCall, typename F>
 struct ClosesStream {
-  static int Hook(FILE* stream) {
-    const int saved = errno;
-    const int fd = fileno(stream);  // -1 for a stream without a descriptor
-    errno = saved;
+  HOOK_BODY static int Hook(FILE* stream) {
+    const int fd = StreamFd(stream);
     if (fd >= 0) Recorder::Closing(fd);
     return Original<F>(kCall)(stream);
   }
@@ -306,7 +341,7 @@ struct ClosesStream {
 
 template <CallId kCall, typename F>
 struct OpensDirectory {
-  static DIR* Hook(const char* path) {
+  HOOK_BODY static DIR* Hook(const char* path) {
     DIR* directory = Original<F>(kCall)(path);
     if (directory != nullptr) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), dirfd(directory), {});
     return directory;
@@ -315,9 +350,36 @@ struct OpensDirectory {
 
 template <CallId kCall, typename F>
 struct ClosesDirectory {
-  static int Hook(DIR* directory) {
+  HOOK_BODY static int Hook(DIR* directory) {
     if (directory != nullptr) Recorder::Closing(dirfd(directory));
     return Original<F>(kCall)(directory);
+  }
+};
+
+// syscall(2) leads to the hook of the system call that it is asked for, or straight to its original
+// (arch/x86_64/system_call_stub.S): a fork or vfork made through it must not return through a frame
+// of ours.
+struct SyscallStub {
+  static long Hook(long number, ...) __asm__("FdoriginSyscallStub");
+};
+template <CallId kCall, typename F>
+struct Dispatches : SyscallStub {};
+
+// The hook of a system call that was made through syscall(2), which returns a long.
+template <typename Kind, typename F>
+struct AsSystemCall;
+template <typename Kind, typename R, typename... A>
+struct AsSystemCall<Kind, R (*)(A...)> {
+  static long Hook(A... arguments) { return Kind::Hook(arguments...); }
+};
+
+// And its original: libc's syscall(), `kSyscall`, with the number.
+template <CallId kSyscall, long kNumber, typename F>
+struct ThroughSyscall;
+template <CallId kSyscall, long kNumber, typename R, typename... A>
+struct ThroughSyscall<kSyscall, kNumber, R (*)(A...)> {
+  HOOK_SAFE static R Call(A... arguments) {
+    return static_cast<R>(Original<long (*)(long, ...)>(kSyscall)(kNumber, arguments...));
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -53,13 +55,16 @@ const std::map<std::string, std::string> kSeenAs = {
     {"mkstemp64", "open"},    {"mkostemp", "open"},
     {"mkostemp64", "open"},   {"mkstemps", "open"},
     {"mkstemps64", "open"},   {"mkostemps", "open"},
-    {"mkostemps64", "open"},  {"opendir", "__open64_nocancel"},
+    {"mkostemps64", "open"},  {"opendir", "open64"},
+    {"freopen", "open"},      {"freopen64", "open"},
+    {"shm_open", "open64"},   {"posix_openpt", "open"},
+    {"getpt", "open"},        {"__open64_nocancel", "open64"},
 };
 
 // Functions of libc that make other calls than their caller did, with arguments of their own.
 bool HasArgumentsOfItsOwn(const std::string& name) {
-  return name == "popen" || name == "opendir" || name.starts_with("tmpfile") ||
-         name.starts_with("mk");
+  return name == "popen" || name == "opendir" || name == "shm_open" || name == "getpt" ||
+         name.starts_with("freopen") || name.starts_with("tmpfile") || name.starts_with("mk");
 }
 
 int64_t Now() {
@@ -310,6 +315,93 @@ void OpensStream(Calls& calls, const std::string& name) {
   calls.Opened(fd, {});
   CHECK(calls("fclose", &request) == 0);
   calls.Closed(fd);
+}
+
+// The stream's old descriptor ends and a new one begins, under the same number or another.
+void Reopens(Calls& calls, const std::string& name) {
+  heron_request request = {.path = "/proc/self/maps"};
+  const int fd = calls("fopen", &request);
+  const uint32_t generation = Harness::Get().table.Copy(fd)->generation;
+  request.path = "/dev/null";
+  const int reopened = calls(name, &request);
+  REQUIRE(reopened == fd);
+  const std::optional<FdEntry> entry = Harness::Get().table.Copy(fd);
+  REQUIRE(entry);
+  CHECK(entry->identity == IdentityOf(fd));
+  CHECK(entry->generation > generation);
+  CHECK((Harness::HooksLibc() ? CallerOutsideLibc(entry->origin) : CallerOf(entry->origin))
+            .function == "heron_" + name);
+  // What cannot be reopened is closed.
+  request.path = "/nowhere/at/all";
+  CHECK(calls(name, &request) == -1);
+  calls.Closed(fd);
+}
+
+void OpensSharedMemory(Calls& calls) {
+  const std::string name = "/fdorigin-test-" + std::to_string(getpid());
+  OpensOne(calls, "shm_open", {.a = O_RDWR | O_CREAT, .b = 0600, .path = name.c_str()},
+           {0, O_RDWR | O_CREAT, 0600});
+  shm_unlink(name.c_str());
+}
+
+void OpensQueue(Calls& calls) {
+  const std::string name = "/fdorigin-test-" + std::to_string(getpid());
+  heron_request request = {.a = O_RDWR | O_CREAT, .b = 0600, .path = name.c_str()};
+  request.a = calls("mq_open", &request);
+  if (request.a < 0) {
+    WARN("mq_open: " << std::strerror(errno));
+    return;
+  }
+  calls.Opened(request.a, {O_RDWR | O_CREAT});
+  REQUIRE(calls("mq_close", &request) == 0);
+  calls.Closed(request.a);
+  mq_unlink(name.c_str());
+}
+
+void OpensByHandle(Calls& calls) {
+  const TemporaryFile file;
+  alignas(file_handle) char room[sizeof(file_handle) + MAX_HANDLE_SZ];
+  auto* handle = reinterpret_cast<file_handle*>(room);
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount = 0;
+  const int directory = open("/tmp", O_RDONLY | O_DIRECTORY);
+  heron_request request = {.a = directory, .b = O_RDONLY, .pointer = handle};
+  const bool can = name_to_handle_at(AT_FDCWD, file.path(), handle, &mount, 0) == 0;
+  const int fd = can ? calls("open_by_handle_at", &request) : -1;
+  if (fd >= 0) {
+    calls.Opened(fd, {directory, 0, O_RDONLY});
+    calls.Close(fd);
+  } else {
+    WARN("open_by_handle_at: " << std::strerror(errno));
+  }
+  close(directory);
+}
+
+// A filesystem that is nowhere mounted.
+void OpensMounts(Calls& calls) {
+  heron_request request = {.a = FSOPEN_CLOEXEC, .path = "tmpfs"};
+  const int context = calls("fsopen", &request);
+  if (context < 0) {
+    WARN("fsopen: " << std::strerror(errno) << "; it needs root");
+    return;
+  }
+  calls.Opened(context, {0, FSOPEN_CLOEXEC});
+  REQUIRE(fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) == 0);
+  request = {.a = context, .b = FSMOUNT_CLOEXEC, .c = 0};
+  const int mount = calls("fsmount", &request);
+  calls.Opened(mount, {context, FSMOUNT_CLOEXEC, 0});
+  calls.Close(mount);
+  calls.Close(context);
+  OpensOne(calls, "open_tree", {.a = AT_FDCWD, .b = OPEN_TREE_CLOEXEC, .path = "/"},
+           {AT_FDCWD, 0, OPEN_TREE_CLOEXEC});
+  request = {.a = AT_FDCWD, .b = FSPICK_CLOEXEC, .path = "/proc"};
+  const int picked = calls("fspick", &request);
+  if (picked < 0) {
+    WARN("fspick: " << std::strerror(errno));
+    return;
+  }
+  calls.Opened(picked, {AT_FDCWD, 0, FSPICK_CLOEXEC});
+  calls.Close(picked);
 }
 
 void OpensProcess(Calls& calls) {
@@ -632,7 +724,7 @@ const std::map<std::string, Scenario>& Scenarios() {
          sigemptyset(&signals);
          heron_request request = {.a = -1, .b = SFD_CLOEXEC, .pointer = &signals};
          const int fd = calls("signalfd", &request);
-         calls.Opened(fd, {-1, SFD_CLOEXEC});
+         calls.Opened(fd, {-1, 0, SFD_CLOEXEC});
          // Given a descriptor it makes none.
          const uint32_t generation = Harness::Get().table.Copy(fd)->generation;
          request.a = fd;
@@ -676,6 +768,21 @@ const std::map<std::string, Scenario>& Scenarios() {
        [](Calls& calls) {
          OpensTemporary(calls, "mkostemps64", ".c", {.a = 2, .b = O_CLOEXEC}, {0, 2, O_CLOEXEC});
        }},
+      {"freopen", [](Calls& calls) { Reopens(calls, "freopen"); }},
+      {"freopen64", [](Calls& calls) { Reopens(calls, "freopen64"); }},
+      {"shm_open", &OpensSharedMemory},
+      {"posix_openpt",
+       [](Calls& calls) {
+         OpensOne(calls, "posix_openpt", {.a = O_RDWR | O_NOCTTY}, {O_RDWR | O_NOCTTY});
+       }},
+      {"getpt", [](Calls& calls) { OpensOne(calls, "getpt", {}, {}); }},
+      {"mq_open", &OpensQueue},
+      {"mq_close", &OpensQueue},
+      {"open_by_handle_at", &OpensByHandle},
+      {"fsopen", &OpensMounts},
+      {"fsmount", &OpensMounts},
+      {"fspick", &OpensMounts},
+      {"open_tree", &OpensMounts},
       {"fanotify_init", &OpensGroup},
       {"pidfd_open", &OpensProcessDescriptor},
       {"pidfd_getfd", &CopiesFromProcess},
@@ -701,12 +808,13 @@ const std::map<std::string, Scenario>& Scenarios() {
 
 TEST_CASE("every hooked call has a scenario") {
   std::set<std::string> hooked;
-  for (const CallInfo& call : HookedCalls()) hooked.insert(call.name);
-  hooked.erase("");  // entry 0 is none
+  for (const HookedFunction& function : HookedFunctions()) hooked.insert(function.name);
+  hooked.erase("syscall");  // system_calls_test.cc
   std::set<std::string> tried;
   for (const auto& [name, scenario] : Scenarios()) tried.insert(name);
   CHECK(hooked == tried);
-  CHECK(HookedCalls().size() == HookedFunctions().size() + 1);
+  // Entry 0 is none.
+  CHECK(HookedCalls().size() == HookedFunctions().size() + HookedSystemCalls().size() + 1);
 }
 
 TEST_CASE("every hooked call is recorded as it was made") {
