@@ -10,7 +10,7 @@
 namespace fdorigin {
 
 ElfImage::ElfImage(uint64_t load_bias, const ElfW(Phdr) * headers, int count)
-    : load_bias_(load_bias) {
+    : headers_(headers), header_count_(count), load_bias_(load_bias) {
   const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
   for (int i = 0; i < count; ++i) {
     const ElfW(Phdr)& header = headers[i];
@@ -160,6 +160,14 @@ void ElfImage::VisitImports(const std::function<void(const char* name, void** sl
       visit(dynamic.strings + symbol.st_name,
             reinterpret_cast<void**>(load_bias_ + relocation.r_offset));
     }
+  }
+}
+
+void ElfImage::VisitCode(const std::function<void(std::span<const uint8_t> code)>& visit) const {
+  for (int i = 0; i < header_count_; ++i) {
+    const ElfW(Phdr)& header = headers_[i];
+    if (header.p_type != PT_LOAD || (header.p_flags & (PF_R | PF_X)) != (PF_R | PF_X)) continue;
+    visit({reinterpret_cast<const uint8_t*>(load_bias_ + header.p_vaddr), header.p_filesz});
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 
 #include "base/image_table.h"
@@ -33,6 +34,9 @@ class ElfImage {
   void VisitExports(
       const std::function<void(const char* name, void* address, uint64_t size)>& visit) const;
 
+  // Calls `visit` for every segment that can be executed and read.
+  void VisitCode(const std::function<void(std::span<const uint8_t> code)>& visit) const;
+
   // The page range the loader makes read-only after relocation; empty where there is none.
   bool IsReadOnlyAfterRelocation(const void* address) const;
 
@@ -40,6 +44,8 @@ class ElfImage {
   struct Dynamic;
   Dynamic ReadDynamic() const;
 
+  const ElfW(Phdr) * headers_;
+  int header_count_;
   uint64_t load_bias_;
   uint64_t low_ = ~uint64_t{0};
   uint64_t high_ = 0;

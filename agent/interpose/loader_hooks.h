@@ -7,7 +7,7 @@
 // return.
 //
 // dlsym and dlvsym answer with the hook where they would with a function that is hooked in slots
-// only: who takes the pointer (FFM, JNA) calls past every slot.
+// only: who takes the pointer (FFM, JNA) calls past every slot. dlmopen is handed on and noted.
 #ifndef FDORIGIN_AGENT_INTERPOSE_LOADER_HOOKS_H_
 #define FDORIGIN_AGENT_INTERPOSE_LOADER_HOOKS_H_
 

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "arch/system_call_finder.h"
 #include "interpose/calls.h"
 #include "interpose/elf_image.h"
 #include "interpose/libc_entries.h"
@@ -50,6 +51,8 @@ struct Known {
   void** patched = nullptr;  // one slot that holds a hook: a reloaded image has lost it
   void* hook = nullptr;
   bool seen = false;  // in the listing at hand
+  const ElfW(Phdr) * headers = nullptr;
+  int header_count = 0;
 };
 
 // What goes into the slots of an import.
@@ -80,6 +83,9 @@ State& Get() {
 
 // This thread scans. Letting go of a library may run its destructors, which may call dlclose.
 constinit thread_local bool scanning = false;
+
+// There is, or was, a link-map namespace beside the base one. dl_iterate_phdr does not tell.
+constinit std::atomic<bool> other_namespace{false};
 
 // How long a thread waits for another one's scan. The other may itself wait for the loader's lock,
 // which this thread holds if it is in the constructor of a library.
@@ -270,6 +276,8 @@ Known Enter(State& state, const Listed& listed, const std::string& path, const E
   known.load_bias = listed.load_bias;
   known.name = listed.name;
   known.seen = true;
+  known.headers = listed.headers;
+  known.header_count = listed.header_count;
   return known;
 }
 
@@ -463,6 +471,25 @@ void Patcher::Rescan() {
   errno = saved;
 }
 
+std::vector<std::string> Patcher::ImagesWithSystemCalls() {
+  State& state = Get();
+  const std::lock_guard lock(state.mutex);
+  std::vector<std::string> paths;
+  for (const Known& known : state.known) {
+    const Image* entry = state.images->Get(known.id);
+    if (entry == nullptr || entry->role != ImageRole::kOther) continue;
+    const Pin pin(known.name, known.load_bias);
+    if (!pin.held()) continue;
+    bool has = false;
+    ElfImage(known.load_bias, known.headers, known.header_count)
+        .VisitCode([&has](std::span<const uint8_t> code) { has = has || HasSystemCall(code); });
+    if (has) paths.emplace_back(state.strings->Get(entry->path));
+  }
+  return paths;
+}
+
+void Patcher::NoteNamespace() { other_namespace.store(true, std::memory_order_relaxed); }
+
 bool Patcher::IsHooked(const char* name) { return Get().functions.contains(name); }
 
 void* Patcher::HookFor(const char* name, void* found) {
@@ -477,6 +504,10 @@ Patcher::Totals Patcher::GetTotals() {
   Rescan();
   State& state = Get();
   const std::lock_guard lock(state.mutex);
+  if (other_namespace.load(std::memory_order_relaxed)) {
+    Refuse(state, "libraries of another link-map namespace (dlmopen)",
+           "they have a libc of their own");
+  }
   return state.totals;
 }
 

@@ -45,6 +45,12 @@ class Patcher {
   static void AddExtra(const ExtraHook& hook);
   // After a look for new images: from then on all that stacks were recorded in have their names.
   static Totals GetTotals();
+  // The paths of the loaded images that make system calls by themselves, past libc and so past
+  // every hook; not those of libc, the JDK and the agent. Reads all their code.
+  static std::vector<std::string> ImagesWithSystemCalls();
+  // There is a library in a link-map namespace of its own (dlmopen), with a libc of its own. On any
+  // thread, under any lock.
+  static void NoteNamespace();
   // Whether a function of this name is hooked in slots.
   static bool IsHooked(const char* name);
   // What dlsym is to answer for `name` instead of `found`, libc's function: the hook, where calls

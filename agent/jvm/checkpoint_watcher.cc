@@ -388,6 +388,7 @@ void CheckpointWatcher::NativeReturned(JNIEnv* jni, jobjectArray bundle,
   if (pending != nullptr) jni->ExceptionClear();
   Outcome outcome = ReadOutcome(jni, bundle, arguments.dry_run);
   if (!outcome.failed) {
+    if (!arguments.dry_run) reporter_->NoteRestore();
     if (pending != nullptr) jni->Throw(pending);
     return;
   }

@@ -38,6 +38,9 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
     }
     input.coverage.dropped = recordings_->table.dropped();
     input.coverage.memory_bytes = recordings_->region.used();
+    input.libraries_with_system_calls = &Patcher::ImagesWithSystemCalls;
+    input.libc_entries = options_.libc;
+    input.restored = restored_.load(std::memory_order_relaxed);
     input.jvm = jvm_;
     input.stack = [&](StackId id) {
       std::vector<SymbolizedFrame> frames;

@@ -38,6 +38,9 @@ class Reporter {
   // On VMInit: asks the VM for its name.
   void ReadJvmInfo(JNIEnv* jni);
 
+  // The process was restored from a checkpoint. On any thread.
+  void NoteRestore() { restored_.store(true, std::memory_order_relaxed); }
+
   // Writes the report and the summary. A failure is one line on stderr.
   void Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger);
 
@@ -47,6 +50,7 @@ class Reporter {
   jvmtiEnv* jvmti_;
   JvmInfo jvm_;
   std::atomic<int> reports_{0};
+  std::atomic<bool> restored_{false};
 };
 
 }  // namespace fdorigin

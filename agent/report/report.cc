@@ -14,6 +14,7 @@
 #include "nlohmann/json.hpp"
 #include "report/advice.h"
 #include "report/arguments.h"
+#include "report/attribution.h"
 #include "report/culprit.h"
 #include "report/host.h"
 #include "report/join.h"
@@ -173,50 +174,6 @@ json SocketToJson(const SocketDetails& socket) {
   return object;
 }
 
-// The kind of descriptor that a call makes, for those that share one inode among all of them and
-// so cannot be told apart by identity. "" for every other call.
-std::string_view KindMadeBy(std::string_view call) {
-  if (call.starts_with("epoll_create")) return "epoll";
-  if (call == "eventfd") return "eventfd";
-  if (call == "timerfd_create") return "timerfd";
-  if (call == "signalfd") return "signalfd";
-  if (call.starts_with("inotify_init")) return "inotify";
-  if (call == "pidfd_open") return "pidfd";
-  return "";
-}
-
-struct Attribution {
-  const char* word = "untraced";
-  std::string reason;  // for "untraced"
-};
-
-Attribution Attribute(const ReportInput& input, const OpenDescriptor& descriptor) {
-  const auto untraced = [](std::string reason) {
-    return Attribution{"untraced", std::move(reason)};
-  };
-  if (!descriptor.entry) {
-    const uint64_t dropped = input.coverage.dropped;
-    if (dropped == 0) return untraced("not seen by any hook");
-    return untraced("not seen by any hook, or one of the " + std::to_string(dropped) +
-                    " events that could not be recorded");
-  }
-  const FdEntry& entry = *descriptor.entry;
-  if (entry.lost) return untraced("recording was lost");
-  if (descriptor.identity == FdIdentity()) return untraced("it changed while it was looked at");
-  if (entry.identity == FdIdentity()) return untraced("its identity was not recorded");
-  if (entry.identity != descriptor.identity) {
-    // Sockets and pipes that were restored from a checkpoint have new inodes.
-    return untraced(
-        "another descriptor than the one that was seen has this number now, or it was restored");
-  }
-  if (entry.inherited) return {"inherited", ""};
-  if (entry.origin.call != CallId::kNone) {
-    const std::string_view made = KindMadeBy(input.table->call(entry.origin.call).name);
-    if (!made.empty() && made != descriptor.kind) return untraced("closed and reopened unseen");
-  }
-  return {"traced", ""};
-}
-
 json CulpritToJson(const Culprit& culprit, const SymbolizedFrame& frame, Stacks* stacks) {
   json object;
   object["stack"] = stacks->Refer(culprit.stack);
@@ -272,7 +229,7 @@ json AdviceToJson(const FdTable& table, const OpenDescriptor& descriptor,
 
 json DescriptorToJson(const ReportInput& input, const OpenDescriptor& descriptor,
                       const JoinedFailures& joined, const std::vector<size_t>& failures,
-                      Stacks* stacks) {
+                      Attributor* attributor, Stacks* stacks) {
   json object;
   object["fd"] = descriptor.fd;
   object["kind"] = descriptor.kind;
@@ -281,7 +238,7 @@ json DescriptorToJson(const ReportInput& input, const OpenDescriptor& descriptor
   object["flags"] = descriptor.flags;
   if (descriptor.socket) object["socket"] = SocketToJson(*descriptor.socket);
 
-  const Attribution attribution = Attribute(input, descriptor);
+  const Attribution attribution = attributor->Of(descriptor);
   object["attribution"] = attribution.word;
   if (!attribution.reason.empty()) object["reason"] = attribution.reason;
   object["blocking"] = !failures.empty();
@@ -372,10 +329,11 @@ json Build(const ReportInput& input) {
   if (input.trigger.exception) joined = JoinFailures(*input.snapshot, *input.trigger.exception);
 
   Stacks stacks(input);
+  Attributor attributor(input);
   json descriptors = json::array();
   for (size_t i = 0; i < input.snapshot->descriptors.size(); ++i) {
     descriptors.push_back(DescriptorToJson(input, input.snapshot->descriptors[i], joined,
-                                           joined.failures[i], &stacks));
+                                           joined.failures[i], &attributor, &stacks));
   }
   json report;
   report["schemaVersion"] = kSchemaVersion;

@@ -69,6 +69,11 @@ struct ReportInput {
   std::function<std::vector<SymbolizedFrame>(StackId)> stack;
   // Text of an interned string (thread names).
   std::function<std::string(StringId)> string;
+  // The paths of loaded libraries that make system calls past libc. Called at most once, and only
+  // where there is a descriptor that no hook saw; may be empty.
+  std::function<std::vector<std::string>()> libraries_with_system_calls;
+  bool restored = false;     // the process was restored from a checkpoint since the agent came
+  bool libc_entries = true;  // the option libc
 };
 
 // The report as JSON, by docs/report.schema.json. Null where memory ran out.

@@ -31,6 +31,7 @@ Harness::Harness() {
   void* loader = ::dlopen(Fixture("loader").c_str(), RTLD_LAZY);
   REQUIRE(loader != nullptr);
   dlopen = reinterpret_cast<decltype(dlopen)>(::dlsym(loader, "heron_dlopen"));
+  dlmopen = reinterpret_cast<decltype(dlmopen)>(::dlsym(loader, "heron_dlmopen"));
   dlsym = reinterpret_cast<decltype(dlsym)>(::dlsym(loader, "heron_dlsym"));
   dlvsym = reinterpret_cast<decltype(dlvsym)>(::dlsym(loader, "heron_dlvsym"));
   dlclose = reinterpret_cast<decltype(dlclose)>(::dlsym(loader, "heron_dlclose"));

@@ -53,6 +53,7 @@ class Harness {
 
   // Of the fixture libloader.so: these are hooked, and their caller is that library.
   void* (*dlopen)(const char* path, int flags) = nullptr;
+  void* (*dlmopen)(const char* path, int flags) = nullptr;  // in a namespace of its own
   void* (*dlsym)(void* library, const char* name) = nullptr;
   void* (*dlvsym)(void* library, const char* name, const char* version) = nullptr;
   int (*dlclose)(void* library) = nullptr;

@@ -225,6 +225,57 @@ TEST_CASE("a library with a close of its own keeps it") {
   CHECK(harness.dlclose(library) == 0);
 }
 
+TEST_CASE("a library that sees its own functions first is told of them by dlsym") {
+  if (kSanitized) SKIP("sanitizers refuse RTLD_DEEPBIND");
+  Harness& harness = Harness::Get();
+  const std::string path = Fixture("deepbind_now");
+  for (const int flags : {RTLD_LAZY | RTLD_DEEPBIND, RTLD_LAZY}) {
+    INFO(flags);
+    void* library = harness.dlopen(path.c_str(), flags);
+    REQUIRE(library != nullptr);
+    const auto ask = reinterpret_cast<void* (*)(const char*)>(dlsym(library, "heron_default"));
+    const auto ask_version = reinterpret_cast<void* (*)(const char*, const char*)>(
+        dlsym(library, "heron_default_version"));
+    REQUIRE(ask != nullptr);
+    REQUIRE(ask_version != nullptr);
+    // Its scope has a close of its own. A plain library sees it after libc's, a deeply bound one
+    // before.
+    void* const own = dlsym(library, "close");
+    const bool deep = (flags & RTLD_DEEPBIND) != 0;
+    CHECK(own != ::dlsym(RTLD_DEFAULT, "close"));
+    CHECK(ask("close") == (deep ? own : ::dlsym(RTLD_DEFAULT, "close")));
+    if (!deep) CHECK(ask_version("close", "GLIBC_2.2.5") == ::dlsym(RTLD_DEFAULT, "close"));
+    // All others are libc's, and hooked.
+    const auto open_socket = reinterpret_cast<int (*)(int, int, int)>(ask("socket"));
+    const int fd = open_socket(AF_UNIX, SOCK_STREAM, 0);
+    const std::optional<FdEntry> entry = harness.table.Copy(fd);
+    REQUIRE(entry);
+    CHECK(entry->identity == IdentityOf(fd));
+    CHECK(close(fd) == 0);
+    CHECK(harness.dlclose(library) == 0);
+  }
+}
+
+TEST_CASE("a library in a namespace of its own is left alone, and that is said") {
+  if (kSanitized) SKIP("sanitizers do not know dlmopen");
+  Harness& harness = Harness::Get();
+  void* library = harness.dlmopen(Fixture("calls_second").c_str(), RTLD_NOW);
+  REQUIRE(library != nullptr);
+  const auto open_socket = reinterpret_cast<heron_function>(dlsym(library, "heron_socket"));
+  const auto close_it = reinterpret_cast<heron_function>(dlsym(library, "heron_close"));
+  heron_request request = {.a = AF_UNIX, .b = SOCK_STREAM};
+  request.a = open_socket(&request);
+  REQUIRE(request.a >= 0);
+  CHECK_FALSE(harness.table.Copy(request.a));
+  bool said = false;
+  for (const Patcher::Refusal& refusal : Patcher::GetTotals().refused) {
+    said = said || refusal.what.find("dlmopen") != std::string::npos;
+  }
+  CHECK(said);
+  CHECK(close_it(&request) == 0);
+  CHECK(dlclose(library) == 0);
+}
+
 // Its constructor and destructor load and unload another one, through hooks, in the middle of ours.
 TEST_CASE("a library that loads another while it is loaded comes through") {
   Harness& harness = Harness::Get();

@@ -3,16 +3,21 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "catch2/catch_test_macros.hpp"
 #include "nlohmann/json.hpp"
@@ -175,17 +180,69 @@ TEST_CASE("an attribution is claimed only where the identity is the kernel's") {
   const json report = fixture.Report();
 
   CHECK(Descriptor(report, unknown.get())["attribution"] == "untraced");
-  CHECK(Descriptor(report, unknown.get())["reason"] == "not seen by any hook");
+  CHECK(Descriptor(report, unknown.get())["reason"] ==
+        "not seen by any hook: made by a raw syscall instruction");
   const json reopened = Descriptor(report, replaced.get());
   CHECK(reopened["attribution"] == "untraced");
   const char* replaced_reason =
-      "another descriptor than the one that was seen has this number now, or it was restored";
+      "closed and reopened unseen: another descriptor than the one that was seen has this number "
+      "now, made by a raw syscall instruction";
   CHECK(reopened["reason"] == replaced_reason);
   CHECK_FALSE(reopened.contains("origin"));
   CHECK_FALSE(reopened.contains("culprit"));
   CHECK(Descriptor(report, inherited.get())["attribution"] == "inherited");
   CHECK_FALSE(Descriptor(report, inherited.get()).contains("origin"));
   CHECK(Descriptor(report, stale.get())["reason"] == replaced_reason);
+}
+
+TEST_CASE("the reason names what makes descriptors unseen in this process") {
+  Fixture fixture;
+  OpenFd unknown = TcpSocket();
+  OpenFd replaced = TcpSocket();
+  FdIdentity other = replaced.identity();
+  ++other.ino;
+  fixture.table().RecordOpen(replaced.get(), other, MakeRecord(kSocketCall, {}, kJavaStack));
+  const auto reason = [&fixture](int fd) {
+    return Descriptor(fixture.Report(), fd)["reason"].get<std::string>();
+  };
+
+  int asked = 0;
+  fixture.input().libraries_with_system_calls = [&asked] {
+    ++asked;
+    return std::vector<std::string>{"/a/libgo.so", "/b/libraw.so"};
+  };
+  CHECK(reason(unknown.get()) ==
+        "not seen by any hook: made by a raw syscall instruction, as there are in /a/libgo.so, "
+        "/b/libraw.so");
+  CHECK(asked == 1);  // by all descriptors of a report together
+  fixture.input().libraries_with_system_calls = [] {
+    return std::vector<std::string>{"/1", "/2", "/3", "/4", "/5"};
+  };
+  CHECK(reason(unknown.get()).ends_with("/1, /2, /3 and 2 more"));
+  fixture.input().libraries_with_system_calls = nullptr;
+
+  fixture.input().libc_entries = false;
+  fixture.input().coverage.since_startup = false;
+  fixture.input().coverage.refused.push_back({"entry of socket", "why"});
+  fixture.input().coverage.dropped = 3;
+  CHECK(reason(unknown.get()) ==
+        "not seen by any hook: made by a raw syscall instruction; inside libc or through a pointer "
+        "to it, which libc=off leaves unseen; by a call that was under way when the agent came; by "
+        "what coverage.refused names; or by one of the 3 events that could not be recorded");
+
+  io_uring_params parameters = {};
+  OpenFd ring(static_cast<int>(syscall(SYS_io_uring_setup, 1, &parameters)));
+  if (ring.get() < 0) {
+    WARN("io_uring_setup: " << std::strerror(errno));
+  } else {
+    CHECK(reason(unknown.get())
+              .starts_with("not seen by any hook: made through io_uring, of which descriptor " +
+                           std::to_string(ring.get()) + " is an instance; by a raw"));
+  }
+
+  fixture.input().restored = true;
+  CHECK(reason(replaced.get()).find("the process was restored from a checkpoint") !=
+        std::string::npos);
 }
 
 TEST_CASE("all anonymous inodes are one, so their kind has to fit the call too") {
@@ -196,7 +253,8 @@ TEST_CASE("all anonymous inodes are one, so their kind has to fit the call too")
   fixture.table().RecordOpen(event.get(), event.identity(), MakeRecord(kEpollCall));
   fixture.table().RecordOpen(epoll.get(), epoll.identity(), MakeRecord(kEpollCall));
   const json report = fixture.Report();
-  CHECK(Descriptor(report, event.get())["reason"] == "closed and reopened unseen");
+  CHECK(Descriptor(report, event.get())["reason"].get<std::string>().starts_with(
+      "closed and reopened unseen: "));
   CHECK(Descriptor(report, epoll.get())["attribution"] == "traced");
 }
 

@@ -1,4 +1,4 @@
-// Entries of the hooks of dlopen, dlsym and dlvsym (interpose/loader_hooks.cc). They decide
+// Entries of the hooks of dlopen, dlmopen, dlsym and dlvsym (interpose/loader_hooks.cc). They decide
 // something, put the arguments back, and jump: the original sees the application's return address,
 // by which it knows its caller.
 
@@ -18,8 +18,8 @@
         .size   \name, . - \name
         .endm
 
-// Calls `decide` with the arguments, of which there are at most three, and restores them. The answer
-// is in rax.
+// Calls `decide` with the arguments, of which there are at most three, and restores them. What a
+// stub has put behind them is passed, too. The answer is in rax.
         .macro  ASK decide
         pushq   %rdi
         .cfi_adjust_cfa_offset 8
@@ -44,8 +44,15 @@
         jmp     *dlopen@GOTPCREL(%rip)
         END     FdoriginDlopenStub
 
+// void* FdoriginDlmopenStub(Lmid_t space, const char* path, int flags)
+        BEGIN   FdoriginDlmopenStub
+        ASK     FdoriginNoteDlmopen
+        jmp     *dlmopen@GOTPCREL(%rip)
+        END     FdoriginDlmopenStub
+
 // void* FdoriginDlsymStub(void* handle, const char* name)
         BEGIN   FdoriginDlsymStub
+        movq    (%rsp), %rdx            // the caller
         ASK     FdoriginAnswerDlsym
         testq   %rax, %rax
         je      1f
@@ -55,6 +62,7 @@
 
 // void* FdoriginDlvsymStub(void* handle, const char* name, const char* version)
         BEGIN   FdoriginDlvsymStub
+        movq    (%rsp), %rcx            // the caller
         ASK     FdoriginAnswerDlvsym
         testq   %rax, %rax
         je      1f
