@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <mqueue.h>
+#include <sched.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -75,6 +77,9 @@ struct SameShape<int (*)(int, const char*, int, mode_t), int (*)(int, const char
 template <>
 struct SameShape<int (*)(int, int, long), int (*)(int, int, ...)> : std::true_type {};
 template <>
+struct SameShape<int (*)(int (*)(void*), void*, int, void*, pid_t*, void*, pid_t*),
+                 int (*)(int (*)(void*), void*, int, void*, ...)> : std::true_type {};
+template <>
 struct SameShape<mqd_t (*)(const char*, int, mode_t, mq_attr*), mqd_t (*)(const char*, int, ...)>
     : std::true_type {};
 
@@ -116,6 +121,16 @@ constexpr CallInfo kCalls[] = {{"", {}},
 #undef X
 };
 
+// What is in the table for the system calls that begin a child (arch/x86_64/system_call_stub.S).
+void* const kMakesChild = reinterpret_cast<void*>(1);
+constexpr long kChildMakers[] = {
+    SYS_clone,
+    SYS_clone3,
+#ifdef SYS_vfork
+    SYS_vfork,
+#endif
+};
+
 #define FDORIGIN_SYSTEM_CALL_HOOK(name, type, kind)                                             \
   AsSystemCall<kind<static_cast<CallId>(Call::k_system_call_##name), std::add_pointer_t<type>>, \
                std::add_pointer_t<type>>::Hook
@@ -140,9 +155,18 @@ constinit std::atomic<void*> originals[static_cast<size_t>(Call::kCount)] = {};
 extern "C" {
 extern void* FdoriginSystemCallHooks[];
 extern std::atomic<void*>* const FdoriginSyscallOriginal;
+extern std::atomic<void*>* const FdoriginVforkOriginal;
+int FdoriginSetErrno(int error);
 constinit void* FdoriginSystemCallHooks[FDORIGIN_SYSTEM_CALL_LIMIT] = {};
 constinit std::atomic<void*>* const FdoriginSyscallOriginal =
     &originals[static_cast<size_t>(Call::k_syscall)];
+// Read by FdoriginVforkStub.
+constinit std::atomic<void*>* const FdoriginVforkOriginal =
+    &originals[static_cast<size_t>(Call::k_vfork)];
+int FdoriginSetErrno(int error) {
+  errno = error;
+  return -1;
+}
 }
 
 void PrepareHooks() {
@@ -158,6 +182,7 @@ void PrepareHooks() {
                                                            std::memory_order_release);
     FdoriginSystemCallHooks[system_call.number] = system_call.hook;
   }
+  for (const long number : kChildMakers) FdoriginSystemCallHooks[number] = kMakesChild;
 }
 
 std::span<const HookedFunction> HookedFunctions() { return functions; }

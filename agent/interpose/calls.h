@@ -93,6 +93,11 @@
   X(fanotify_init,  fanotify_init,  kPrimitive, MakesOne,      {"flags", kInt}, {"event_f_flags", kOpenFlags}) \
   X(pidfd_open,     pidfd_open,     kPrimitive, MakesOne,      {"pid", kInt}, {"flags", kInt})    \
   X(pidfd_getfd,    pidfd_getfd,    kPrimitive, MakesOne,      {"pidfd", kFd}, {"targetfd", kInt}, {"flags", kInt}) \
+  /* children that share our memory for a while: nothing is recorded, and nothing of theirs */     \
+  X(vfork,          vfork,          kPrimitive, Vforks,        {nullptr, kNone})                  \
+  X(posix_spawn,    posix_spawn,    kPrimitive, Spawns,        {nullptr, kNone})                  \
+  X(posix_spawnp,   posix_spawnp,   kPrimitive, Spawns,        {nullptr, kNone})                  \
+  X(clone,          clone,          kPrimitive, Clones,        {nullptr, kNone})                  \
   /* mounts */                                                                                    \
   X(fsopen,         fsopen,         kPrimitive, MakesOne,      {nullptr, kNone}, {"flags", kInt}) \
   X(fsmount,        fsmount,        kPrimitive, MakesOne,      {"fd", kFd}, {"flags", kInt}, {"attr_flags", kInt}) \

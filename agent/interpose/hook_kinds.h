@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <mqueue.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -353,6 +354,41 @@ struct ClosesDirectory {
   HOOK_BODY static int Hook(DIR* directory) {
     if (directory != nullptr) Recorder::Closing(dirfd(directory));
     return Original<F>(kCall)(directory);
+  }
+};
+
+// vfork, posix_spawn and clone with CLONE_VFORK: while the child borrows this thread, the thread is
+// marked (recorder.h). vfork returns twice, and is a stub (arch/x86_64/vfork_stub.S).
+struct VforkStub {
+  static pid_t Hook() __asm__("FdoriginVforkStub");
+};
+template <CallId kCall, typename F>
+struct Vforks : VforkStub {};
+
+template <CallId kCall, typename F>
+struct Spawns;
+template <CallId kCall, typename... A>
+struct Spawns<kCall, int (*)(A...)> {
+  HOOK_BODY static int Hook(A... arguments) {
+    ++FdoriginVforkDepth;
+    const int result = Original<int (*)(A...)>(kCall)(arguments...);
+    --FdoriginVforkDepth;
+    return result;
+  }
+};
+
+template <CallId kCall, typename F>
+struct Clones {
+  HOOK_BODY static int Hook(int (*function)(void*), void* stack, int flags, void* argument,
+                            pid_t* parent_tid, void* tls, pid_t* child_tid) {
+    const bool borrows = (flags & CLONE_VM) != 0 && (flags & CLONE_THREAD) == 0;
+    const bool waits = borrows && (flags & CLONE_VFORK) != 0;
+    if (borrows && !waits) FdoriginAskForPid = true;  // for as long as it lives
+    if (waits) ++FdoriginVforkDepth;
+    const int result =
+        Original<F>(kCall)(function, stack, flags, argument, parent_tid, tls, child_tid);
+    if (waits) --FdoriginVforkDepth;
+    return result;
   }
 };
 

@@ -61,12 +61,12 @@ LibcEntries PatchLibcEntries(const ElfImage& libc) {
   for (const HookedFunction& function : HookedFunctions()) {
     const auto code = functions.find(function.name);
     if (code == functions.end() || patch_of.contains(code->second.address)) continue;
-    // Another function that begins among the first instructions would lose its own.
-    const auto next = starts.upper_bound(reinterpret_cast<uint64_t>(code->second.address));
-    if (next != starts.end() &&
-        *next - reinterpret_cast<uint64_t>(code->second.address) < kMovedAtMost) {
-      continue;
-    }
+    // Another function that begins among the first instructions would lose its own. Behind the
+    // function's end nothing is moved.
+    const auto start = reinterpret_cast<uint64_t>(code->second.address);
+    const uint64_t size = code->second.size == 0 ? kMovedAtMost : code->second.size;
+    const auto next = starts.upper_bound(start);
+    if (next != starts.end() && *next - start < std::min(kMovedAtMost, size)) continue;
     patch_of[code->second.address] = patches.size();
     EntryPatch& patch = patches.emplace_back();
     patch.function = code->second.address;
@@ -92,7 +92,7 @@ LibcEntries PatchLibcEntries(const ElfImage& libc) {
     }
     const auto planned = patch_of.find(code->second.address);
     if (planned == patch_of.end()) {
-      entries.refused.push_back({function.name, "another function begins right behind its entry"});
+      entries.refused.push_back({function.name, "another function begins inside its first instructions"});
       open_ways.insert(function.name);
       continue;
     }

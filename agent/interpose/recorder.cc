@@ -1,5 +1,6 @@
 #include "interpose/recorder.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -9,6 +10,9 @@
 #include <algorithm>
 #include <cstring>
 
+constinit thread_local int FdoriginVforkDepth = 0;
+constinit bool FdoriginAskForPid = false;
+
 namespace fdorigin {
 namespace {
 
@@ -16,9 +20,35 @@ constinit FdTable* table = nullptr;
 constinit StackRecorder* stacks = nullptr;
 constinit StringStore* strings = nullptr;
 constinit bool sockets_only = false;
-// The process that records; 0 while none does. A child of fork has a copy of the table that nobody
-// reads, a child of vfork has the table itself: both have another pid, and leave it alone.
+// The process that records; 0 while none does.
 constinit std::atomic<int> recording_pid{0};
+// Whether this process records: a word in a page that the kernel gives to a child of fork as zeros
+// (MADV_WIPEONFORK, Linux 4.14). That child has a copy of the table that nobody reads. A child of
+// vfork has the table itself, and leaves it alone too: FdoriginVforkDepth. Asking for the pid would
+// tell both, at the price of a system call for every event.
+constinit std::atomic<const bool*> alive{nullptr};
+
+// Gives the page its mark; after a restore, too, which may have lost it.
+void MarkPage() {
+  const size_t size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  auto* page = const_cast<bool*>(alive.load(std::memory_order_relaxed));
+  if (page == nullptr) {
+    void* fresh =
+        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (fresh == MAP_FAILED) return;  // nothing is recorded then
+    page = static_cast<bool*>(fresh);
+  }
+  if (madvise(page, size, MADV_WIPEONFORK) != 0) FdoriginAskForPid = true;
+  *page = true;
+  alive.store(page, std::memory_order_release);
+}
+
+// False in a child, and before Install().
+HOOK_SAFE bool InThisProcess() {
+  const bool* page = alive.load(std::memory_order_acquire);
+  if (page == nullptr || !*page || FdoriginVforkDepth != 0) return false;
+  return !FdoriginAskForPid || getpid() == recording_pid.load(std::memory_order_relaxed);
+}
 
 struct ThreadState {
   bool busy;  // a hook of this thread records, or its stack is walked
@@ -35,8 +65,7 @@ constinit thread_local ThreadState thread_state = {};
 
 // Enters recording of an event of `fd` on this thread; false where it must not.
 HOOK_SAFE bool Enter(int fd) {
-  const int pid = recording_pid.load(std::memory_order_acquire);
-  if (pid == 0 || thread_state.own_work != 0 || getpid() != pid) return false;
+  if (thread_state.own_work != 0 || !InThisProcess()) return false;
   if (thread_state.busy) {
     // A signal handler that interrupted a hook. What is known of the number is true no more.
     table->MarkLost(fd);
@@ -118,18 +147,17 @@ void Recorder::Install(FdTable* fd_table, StackRecorder* stack_recorder, StringS
   stacks = stack_recorder;
   strings = string_store;
   sockets_only = only_sockets;
-  recording_pid.store(getpid(), std::memory_order_release);
+  recording_pid.store(getpid(), std::memory_order_relaxed);
+  MarkPage();
 }
 
 void Recorder::PidChanged() {
-  if (recording_pid.load(std::memory_order_relaxed) != 0) {
-    recording_pid.store(getpid(), std::memory_order_release);
-  }
+  if (recording_pid.load(std::memory_order_relaxed) == 0) return;
+  recording_pid.store(getpid(), std::memory_order_relaxed);
+  MarkPage();
 }
 
-bool Recorder::InRecordingProcess() {
-  return getpid() == recording_pid.load(std::memory_order_acquire);
-}
+bool Recorder::InRecordingProcess() { return InThisProcess(); }
 
 void Recorder::NameJavaThread(std::string_view name) {
   const size_t length = std::min(name.size(), sizeof(thread_state.text) - 1);

@@ -155,7 +155,7 @@ TEST_CASE("a connection that is refused is no step, one in progress is") {
 }
 
 TEST_CASE("a child's calls are not the parent's") {
-  const std::string how = GENERATE("fork", "vfork");
+  const std::string how = GENERATE("fork", "vfork", "clone_vfork", "clone_vm");
   INFO(how);
   Library library("calls_now");
   const int closed = library.Socket();

@@ -19,6 +19,8 @@ FdoriginSyscallStub:
         movq    (%r11,%rdi,8), %r11
         testq   %r11, %r11
         je      1f
+        cmpq    $1, %r11                // FDORIGIN_MAKES_CHILD
+        je      2f
         // The hook takes what the system call takes, and returns to the caller of syscall().
         movq    %rsi, %rdi
         movq    %rdx, %rsi
@@ -29,6 +31,9 @@ FdoriginSyscallStub:
         jmp     *%r11
 1:      movq    FdoriginSyscallOriginal(%rip), %r11
         jmp     *(%r11)
+        // The child may share our memory, and who knows when it ends.
+2:      movb    $1, FdoriginAskForPid(%rip)
+        jmp     1b
         .cfi_endproc
         .size   FdoriginSyscallStub, . - FdoriginSyscallStub
 
