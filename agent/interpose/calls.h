@@ -32,6 +32,8 @@
   X(listen,         listen,         kPrimitive, Listens,       {"sockfd", kFd}, {"backlog", kInt}) \
   X(recvmsg,        recvmsg,        kPrimitive, Receives,      {"sockfd", kFd})                   \
   X(recvmmsg,       recvmmsg,       kPrimitive, ReceivesMany,  {"sockfd", kFd})                   \
+  X(getifaddrs,     getifaddrs,     kPrimitive, ClosesUnseen,  {nullptr, kNone})                  \
+  X(if_nameindex,   if_nameindex,   kPrimitive, ClosesUnseen,  {nullptr, kNone})                  \
   /* copies and ends */                                                                           \
   X(dup,            dup,            kPrimitive, MakesOneFrom,  {"oldfd", kFd})                    \
   X(dup2,           dup2,           kPrimitive, Replaces,      {"oldfd", kFd}, {"newfd", kFd})    \

@@ -92,7 +92,8 @@ LibcEntries PatchLibcEntries(const ElfImage& libc) {
     }
     const auto planned = patch_of.find(code->second.address);
     if (planned == patch_of.end()) {
-      entries.refused.push_back({function.name, "another function begins inside its first instructions"});
+      entries.refused.push_back(
+          {function.name, "another function begins inside its first instructions"});
       open_ways.insert(function.name);
       continue;
     }

@@ -33,8 +33,7 @@ void MarkPage() {
   const size_t size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
   auto* page = const_cast<bool*>(alive.load(std::memory_order_relaxed));
   if (page == nullptr) {
-    void* fresh =
-        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* fresh = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (fresh == MAP_FAILED) return;  // nothing is recorded then
     page = static_cast<bool*>(fresh);
   }

@@ -17,8 +17,9 @@
 #include "fdtable/fd_table.h"
 #include "stack/stack_recorder.h"
 
-// How many children borrow this thread, its stack and its thread-local storage (vfork, posix_spawn):
-// while there are any, it is a child that runs here. Also written by arch/<processor>/vfork_stub.S.
+// How many children borrow this thread, its stack and its thread-local storage (vfork,
+// posix_spawn): while there are any, it is a child that runs here. Also written by
+// arch/<processor>/vfork_stub.S.
 extern "C" constinit thread_local int FdoriginVforkDepth;
 // There may be children that share our memory in ways that leave no such mark: the pid is asked at
 // every event. Never unset.

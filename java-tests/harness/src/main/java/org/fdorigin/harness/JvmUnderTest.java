@@ -206,7 +206,7 @@ public final class JvmUnderTest implements AutoCloseable {
   public int awaitExit() {
     try {
       if (!process.waitFor(DEADLINE_SECONDS, TimeUnit.SECONDS)) {
-        throw new AssertionError("the process does not end" + transcript());
+        throw new AssertionError("the process does not end" + Hang.stacks(pid()) + transcript());
       }
       out.awaitEnd();
       err.awaitEnd();
@@ -380,7 +380,7 @@ public final class JvmUnderTest implements AutoCloseable {
           }
           long left = deadline - System.nanoTime();
           if (left <= 0) {
-            why = "the line did not come in " + DEADLINE_SECONDS + " s";
+            why = "the line did not come in " + DEADLINE_SECONDS + " s" + Hang.stacks(jvm.pid());
             break;
           }
           try {
