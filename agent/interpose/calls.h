@@ -27,8 +27,8 @@
   X(socketpair,     socketpair,     kPrimitive, MakesPair,     {"domain", kSocketDomain}, {"type", kSocketType}, {"protocol", kSocketProtocol}) \
   X(accept,         accept,         kPrimitive, MakesOneFrom,  {"sockfd", kFd})                   \
   X(accept4,        accept4,        kPrimitive, MakesOneFrom,  {"sockfd", kFd})                   \
-  X(bind,           bind,           kPrimitive, Addresses,     {"sockfd", kFd}, {"addr", kAddress}) \
-  X(connect,        connect,        kPrimitive, Addresses,     {"sockfd", kFd}, {"addr", kAddress}) \
+  X(bind,           bind,           kPrimitive, Binds,         {"sockfd", kFd}, {"addr", kAddress}) \
+  X(connect,        connect,        kPrimitive, Connects,      {"sockfd", kFd}, {"addr", kAddress}) \
   X(listen,         listen,         kPrimitive, Listens,       {"sockfd", kFd}, {"backlog", kInt}) \
   X(recvmsg,        recvmsg,        kPrimitive, Receives,      {"sockfd", kFd})                   \
   X(recvmmsg,       recvmmsg,       kPrimitive, ReceivesMany,  {"sockfd", kFd})                   \
@@ -115,8 +115,8 @@
   X(socketpair,     int(int, int, int, int*), MakesPair,       {"domain", kSocketDomain}, {"type", kSocketType}, {"protocol", kSocketProtocol}) \
   X(accept,         int(int, void*, void*), MakesOneFrom,      {"sockfd", kFd})                   \
   X(accept4,        int(int, void*, void*, int), MakesOneFrom, {"sockfd", kFd})                   \
-  X(bind,           int(int, const sockaddr*, socklen_t), Addresses, {"sockfd", kFd}, {"addr", kAddress}) \
-  X(connect,        int(int, const sockaddr*, socklen_t), Addresses, {"sockfd", kFd}, {"addr", kAddress}) \
+  X(bind,           int(int, const sockaddr*, socklen_t), Binds, {"sockfd", kFd}, {"addr", kAddress}) \
+  X(connect,        int(int, const sockaddr*, socklen_t), Connects, {"sockfd", kFd}, {"addr", kAddress}) \
   X(listen,         int(int, int), Listens,                    {"sockfd", kFd}, {"backlog", kInt}) \
   X(recvmsg,        ssize_t(int, msghdr*, int), Receives,      {"sockfd", kFd})                   \
   X(recvmmsg,       int(int, mmsghdr*, unsigned, int, timespec*), ReceivesMany, {"sockfd", kFd})  \

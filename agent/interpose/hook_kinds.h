@@ -163,16 +163,32 @@ struct MakesPair<kCall, int (*)(int, int, int, int*)> {
   }
 };
 
-// bind and connect: a step in the life of a socket. A connect in progress counts.
+// bind and connect: a step in the life of a socket.
 template <CallId kCall, typename F>
-struct Addresses {
+HOOK_SAFE inline void Addressed(const void* frame, int fd, const sockaddr* address,
+                                socklen_t size) {
+  CallArguments kept = KeepArguments(fd);
+  kept.address = address;
+  kept.address_size = size;
+  Recorder::Happened(kCall, frame, fd, kept);
+}
+template <CallId kCall, typename F>
+struct Binds {
   HOOK_BODY static int Hook(int fd, const sockaddr* address, socklen_t size) {
     const int result = Original<F>(kCall)(fd, address, size);
-    if (result == 0 || errno == EINPROGRESS) {
-      CallArguments kept = KeepArguments(fd);
-      kept.address = address;
-      kept.address_size = size;
-      Recorder::Happened(kCall, FDORIGIN_HOOK_FRAME(), fd, kept);
+    if (result == 0) Addressed<kCall, F>(FDORIGIN_HOOK_FRAME(), fd, address, size);
+    return result;
+  }
+};
+
+// A connect in progress counts, and one that was interrupted: it goes on (connect(2)), but for unix
+// sockets.
+template <CallId kCall, typename F>
+struct Connects {
+  HOOK_BODY static int Hook(int fd, const sockaddr* address, socklen_t size) {
+    const int result = Original<F>(kCall)(fd, address, size);
+    if (result == 0 || errno == EINPROGRESS || (errno == EINTR && address->sa_family != AF_UNIX)) {
+      Addressed<kCall, F>(FDORIGIN_HOOK_FRAME(), fd, address, size);
     }
     return result;
   }

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -152,6 +153,60 @@ TEST_CASE("a connection that is refused is no step, one in progress is") {
     library.Close(fd);
     close(listener);
   }
+}
+
+// connect(2): the connection is established asynchronously then.
+TEST_CASE("a connect that a signal interrupts is a step of the socket's life") {
+  Library library("calls_now");
+  // One may wait in the queue; the next one waits for room in it.
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  REQUIRE(bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  REQUIRE(listen(listener, 0) == 0);
+  const int first = socket(AF_INET, SOCK_STREAM, 0);
+  REQUIRE(connect(first, reinterpret_cast<sockaddr*>(&address), size) == 0);
+
+  struct sigaction action = {};
+  struct sigaction before = {};
+  action.sa_handler = [](int) {};  // without SA_RESTART
+  REQUIRE(sigaction(SIGUSR1, &action, &before) == 0);
+  heron_request made = {.a = AF_INET, .b = SOCK_STREAM};
+  const int fd = library.Call("socket", &made);
+  REQUIRE(fd >= 0);
+  std::atomic<bool> done{false};
+  int result = 0;
+  int error = 0;
+  std::thread caller([&] {
+    heron_request request = {.a = fd, .pointer = &address, .size = size};
+    result = library.Call("connect", &request);
+    error = errno;
+    done = true;
+  });
+  while (!done.load()) {  // until one meets it in the call
+    pthread_kill(caller.native_handle(), SIGUSR1);
+    sched_yield();
+  }
+  caller.join();
+  CHECK(result == -1);
+  CHECK(error == EINTR);
+  const std::optional<FdEntry> entry = Harness::Get().table.Copy(fd);
+  REQUIRE(entry);
+  REQUIRE(entry->history.size() == 1);
+  CHECK(NameOf(entry->history[0]) == "connect");
+  CHECK(std::memcmp(entry->history[0].address, &address, size) == 0);
+  // It does go on.
+  close(accept(listener, nullptr, nullptr));
+  pollfd wait = {fd, POLLOUT, 0};
+  CHECK(poll(&wait, 1, 10'000) == 1);
+  CHECK(getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  library.Close(fd);
+  close(first);
+  close(listener);
+  sigaction(SIGUSR1, &before, nullptr);
 }
 
 TEST_CASE("a child's calls are not the parent's") {

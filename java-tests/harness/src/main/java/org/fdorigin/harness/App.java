@@ -25,7 +25,13 @@ public enum App {
   REGISTRY("probes", "org.fdorigin.apps.probes.Registry"),
   FALCONER("probes", "org.fdorigin.apps.probes.Falconer"),
   SMUGGLER("probes", "org.fdorigin.apps.probes.Smuggler"),
-  CAROUSEL("probes", "org.fdorigin.apps.probes.Carousel");
+  HAUNT("probes", "org.fdorigin.apps.probes.Haunt"),
+  STANDSTILL("probes", "org.fdorigin.apps.probes.Standstill"),
+  WAYFARER("probes", "org.fdorigin.apps.probes.Wayfarer"),
+  SIGHTSEER("probes", "org.fdorigin.apps.probes.Sightseer"),
+  CAROUSEL("probes", "org.fdorigin.apps.probes.Carousel"),
+  GOPHER("probes", "org.fdorigin.apps.probes.Gopher"),
+  HATCHERY("probes", "org.fdorigin.apps.probes.Hatchery");
 
   private static final String MARK = "// MARK ";
 

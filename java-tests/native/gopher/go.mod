@@ -1,0 +1,3 @@
+module org.fdorigin/gopher
+
+go 1.19
