@@ -23,6 +23,13 @@
 namespace fdorigin {
 namespace {
 
+// Whether this very descriptor was seen. Of a number that the program itself closed, whose calls are
+// not hooked, an older one may be known.
+bool IsKnown(int fd) {
+  const std::optional<FdEntry> entry = Harness::Get().table.Copy(fd);
+  return entry && entry->identity == IdentityOf(fd);
+}
+
 // Makes a socket through a library that is loaded already; whether that was recorded as its doing.
 bool IsHooked(void* library, const std::string& path) {
   const auto function = reinterpret_cast<heron_function>(dlsym(library, "heron_socket"));
@@ -266,7 +273,7 @@ TEST_CASE("a library in a namespace of its own is left alone, and that is said")
   heron_request request = {.a = AF_UNIX, .b = SOCK_STREAM};
   request.a = open_socket(&request);
   REQUIRE(request.a >= 0);
-  CHECK_FALSE(harness.table.Copy(request.a));
+  CHECK_FALSE(IsKnown(request.a));
   bool said = false;
   for (const Patcher::Refusal& refusal : Patcher::GetTotals().refused) {
     said = said || refusal.what.find("dlmopen") != std::string::npos;
@@ -311,7 +318,7 @@ TEST_CASE("the program itself and libc are looked at, and left alone", "[slots]"
   CHECK(harness.images.Get(harness.images.Find(reinterpret_cast<uint64_t>(&::dup3)))->role ==
         ImageRole::kLibc);
   const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-  CHECK_FALSE(harness.table.Copy(fd));
+  CHECK_FALSE(IsKnown(fd));
   close(fd);
 }
 
