@@ -228,6 +228,7 @@ TEST_CASE("what libc opens for itself is seen, from its open to its end", "[.ent
 
 TEST_CASE("no lookup, stream, directory or child leaves a ghost", "[.entries]") {
   constexpr int kTimes = 10000;
+  const uint64_t dropped = Harness::Get().table.dropped();
   for (int i = 0; i < kTimes; ++i) {
     FILE* stream = fopen("/dev/null", i % 2 == 0 ? "r" : "re");
     if (stream == nullptr || fclose(stream) != 0) FAIL("fopen or fclose, turn " << i);
@@ -271,7 +272,7 @@ TEST_CASE("no lookup, stream, directory or child leaves a ghost", "[.entries]") 
   other.join();
   CHECK(failed == 0);
   CheckTableIsRight();
-  CHECK(Harness::Get().table.dropped() == 0);
+  CHECK(Harness::Get().table.dropped() == dropped);
 }
 
 }  // namespace
