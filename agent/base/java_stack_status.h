@@ -17,8 +17,10 @@ enum class JavaStackStatus : uint8_t {
   kNoVmStructs = 7,      // the VM's tables could not be read, so the state is unknown
   kWalkRefused = 8,      // both walkers answered with an error
   kOnSignalStack = 9,    // the call was made on an alternate signal stack
-  kInsideDlopen = 10,    // under the dynamic linker's lock only a walk that cannot block is tried
+  kMustNotWait = 10,     // only a walk that may wait would do, and the caller may hold locks
   kNotAsked = 11,        // stacks are not recorded for this kind of descriptor (kinds=sockets)
+  kFrozen = 12,          // the innermost frames; a virtual thread's others were in the Java heap
+  kStopped = 13,         // the innermost frames; what was behind them looked like none
 };
 
 }  // namespace fdorigin

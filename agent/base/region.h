@@ -17,7 +17,7 @@ namespace fdorigin {
 
 inline constexpr char kRegionMagic[8] = {'F', 'D', 'O', 'R', 'I', 'G', 'I', 'N'};
 // Raised with every change of a struct that lives in the region.
-inline constexpr uint32_t kRegionLayoutVersion = 1;
+inline constexpr uint32_t kRegionLayoutVersion = 2;
 
 // The first bytes of the region. Offsets are from the region's start; 0 means "not there yet".
 struct RegionHeader {
@@ -30,6 +30,7 @@ struct RegionHeader {
   uint64_t stack_store;        // StackStore's root
   uint64_t image_table;        // ImageTable's root
   uint64_t string_store;       // StringStore's root
+  uint64_t method_store;       // MethodStore's root
 };
 
 // An offset into the region, in bytes. 0 is the header's own place, so it serves as "none".

@@ -35,7 +35,7 @@ uint32_t HashOf(std::string_view text) {
 bool StringStore::Create(Region* region) {
   region_ = region;
   uint32_t entries = 1024;
-  while (entries < region->size() / 4096) entries *= 2;
+  while (entries < region->size() / 1024) entries *= 2;
   index_mask_ = entries - 1;
   index_ = region->Allocate(entries * sizeof(std::atomic<uint32_t>));
   region->header()->string_store = index_;

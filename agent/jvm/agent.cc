@@ -55,7 +55,8 @@ class Agent {
   const Options options_;
   Recordings recordings_;
   NativeWalker native_walker_;
-  JavaWalker java_walker_;
+  HotspotWalker hotspot_walker_;
+  JavaWalker java_walker_{&hotspot_walker_};
   StackRecorder stack_recorder_;
   Reporter reporter_;
   CheckpointWatcher watcher_;
@@ -67,7 +68,10 @@ bool Agent::CreateTables() {
   Region* region = &recordings_.region;
   return region->Create(options_.memory_bytes) && recordings_.strings.Create(region) &&
          recordings_.images.Create(region) && recordings_.stacks.Create(region) &&
-         recordings_.table.Create(region) && native_walker_.Create(region, &recordings_.images);
+         recordings_.table.Create(region) &&
+         recordings_.methods.Create(region, &recordings_.strings) &&
+         native_walker_.Create(region, &recordings_.images) &&
+         hotspot_walker_.Create(region, &recordings_.methods);
 }
 
 bool Agent::ListenToVm() {
@@ -139,7 +143,14 @@ bool Agent::Start() {
 }
 
 void Agent::OnVmInit(JNIEnv* jni, jthread thread) {
-  java_walker_.SetFacts(ReadVmFacts(vm_, jvmti_, jni, thread));
+  const VmFacts facts = ReadVmFacts(vm_, jvmti_, jni, thread);
+  java_walker_.SetFacts(facts);
+  if (facts.hotspot.usable()) {
+    // Only AsyncGetCallTrace needs it.
+    jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
+  } else {
+    reporter_.SetUnreadable(facts.hotspot.missing);
+  }
   OnThreadStart(jni, thread);
   reporter_.ReadJvmInfo(jni);
   if (options_.on_checkpoint) watcher_.Start(jni);

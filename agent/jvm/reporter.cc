@@ -24,7 +24,7 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
   const OwnWork own_work;
   try {
     NativeSymbolizer native(&recordings_->images, &recordings_->strings);
-    JavaSymbolizer java(jvmti_, jni);
+    JavaSymbolizer java(jvmti_, jni, &recordings_->methods);
     ReportInput input;
     input.snapshot = &snapshot;
     input.table = &recordings_->table;
@@ -36,7 +36,10 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
     for (const Patcher::Refusal& refusal : totals.refused) {
       input.coverage.refused.push_back({refusal.what, refusal.reason});
     }
-    input.coverage.dropped = recordings_->table.dropped();
+    if (!unreadable_.empty()) {
+      input.coverage.refused.push_back({"the JVM's own data, for Java stacks", unreadable_});
+    }
+    input.coverage.dropped = recordings_->table.dropped() + recordings_->methods.dropped();
     input.coverage.memory_bytes = recordings_->region.used();
     input.libraries_with_system_calls = &Patcher::ImagesWithSystemCalls;
     input.libc_entries = options_.libc;

@@ -17,6 +17,7 @@
 #include "base/string_store.h"
 #include "fdtable/fd_table.h"
 #include "report/report.h"
+#include "stack/method_store.h"
 #include "stack/stack_store.h"
 
 namespace fdorigin {
@@ -27,6 +28,7 @@ struct Recordings {
   StringStore strings;
   ImageTable images;
   StackStore stacks;
+  MethodStore methods;
   FdTable table;
 };
 
@@ -41,6 +43,9 @@ class Reporter {
   // The process was restored from a checkpoint. On any thread.
   void NoteRestore() { restored_.store(true, std::memory_order_relaxed); }
 
+  // On VMInit: what keeps the stack walker from reading this VM's own data.
+  void SetUnreadable(std::string missing) { unreadable_ = std::move(missing); }
+
   // Writes the report and the summary. A failure is one line on stderr.
   void Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger);
 
@@ -49,6 +54,7 @@ class Reporter {
   const Recordings* recordings_;
   jvmtiEnv* jvmti_;
   JvmInfo jvm_;
+  std::string unreadable_;
   std::atomic<int> reports_{0};
   std::atomic<bool> restored_{false};
 };

@@ -113,8 +113,12 @@ const char* JavaStackText(JavaStackStatus status) {
       return "the JVM refused to walk the stack";
     case JavaStackStatus::kOnSignalStack:
       return "the call was made in a signal handler";
-    case JavaStackStatus::kInsideDlopen:
-      return "the call was made while a library was being loaded";
+    case JavaStackStatus::kMustNotWait:
+      return "they could only have been had by waiting, and the caller may have held locks";
+    case JavaStackStatus::kFrozen:
+      return "the outer frames of the virtual thread were not on a stack";
+    case JavaStackStatus::kStopped:
+      return "the outer frames could not be told with certainty";
     case JavaStackStatus::kNotAsked:
       return "stacks are not recorded for this kind of descriptor";
   }
@@ -181,14 +185,14 @@ json CulpritToJson(const Culprit& culprit, const SymbolizedFrame& frame, Stacks*
   if (frame.kind == FrameKind::kJava) {
     object["class"] = EscapeToUtf8(frame.class_name);
     object["method"] = EscapeToUtf8(frame.method);
-    SetUnlessEmpty(&object, "file", frame.file);
-    if (frame.line) object["line"] = *frame.line;
     SetUnlessEmpty(&object, "jar", frame.jar);
   } else {
     SetUnlessEmpty(&object, "symbol", frame.symbol);
     object["module"] = EscapeToUtf8(frame.module);
     object["offset"] = frame.offset;
   }
+  SetUnlessEmpty(&object, "file", frame.file);
+  if (frame.line) object["line"] = *frame.line;
   return object;
 }
 

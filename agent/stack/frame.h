@@ -10,11 +10,17 @@
 
 namespace fdorigin {
 
-enum class FrameKind : uint8_t { kNone = 0, kNative = 1, kJava = 2 };
+enum class FrameKind : uint8_t {
+  kNone = 0,
+  kNative = 1,
+  kJava = 2,    // as JVMTI names methods
+  kMethod = 3,  // Java too, as the MethodStore does
+};
 
 struct Frame {
   // Native: the address inside the image, that is, the ELF virtual address of the *return address*
-  // (of the instruction itself for the frame a signal interrupted). Java: the jmethodID.
+  // (of the instruction itself for the frame a signal interrupted). Java: the jmethodID, or the
+  // MethodId.
   uint64_t value;
   // Java: the bytecode index, -1 in a native method. Native: 0.
   int32_t bci;

@@ -1,5 +1,7 @@
 #include "stack/java_walker.h"
 
+#include <alloca.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -24,7 +26,7 @@ static_assert(sizeof(jvmtiFrameInfo) == sizeof(Frame) && alignof(jvmtiFrameInfo)
 
 // Both walkers write 16-byte frames, so they use the caller's buffer and each frame is rewritten
 // in place.
-Frame JavaFrame(jmethodID method, int32_t bci) {
+Frame FrameOf(jmethodID method, int32_t bci) {
   Frame frame;
   std::memset(&frame, 0, sizeof(frame));
   frame.value = reinterpret_cast<uint64_t>(method);
@@ -43,6 +45,12 @@ T JavaWalker::ThreadField(JNIEnv* env, ptrdiff_t offset) const {
   T value;
   std::memcpy(&value, reinterpret_cast<const char*>(env) - facts_.env_offset + offset, sizeof(T));
   return value;
+}
+
+void JavaWalker::SetFacts(const VmFacts& facts) {
+  facts_ = facts;
+  reads_hotspot_ = hotspot_ != nullptr && facts.hotspot.usable() && facts.env_offset >= 0;
+  if (reads_hotspot_) hotspot_->SetLayout(facts.hotspot.layout);
 }
 
 JavaStackStatus JavaWalker::Gate(uint64_t sp, JNIEnv** env) const {
@@ -78,7 +86,7 @@ int JavaWalker::DepthThatFits(JNIEnv* env, uint64_t sp, int max) const {
   const auto low = ThreadField<uint64_t>(env, facts_.stack_base_offset) -
                    ThreadField<uint64_t>(env, facts_.stack_size_offset);
   if (sp < low + kStackReserve) return 0;
-  const uint64_t fits = (sp - low - kStackReserve) / sizeof(Frame);
+  const uint64_t fits = (sp - low - kStackReserve) / (sizeof(Frame) + sizeof(JavaFrame));
   return static_cast<int>(std::min<uint64_t>(fits, static_cast<uint64_t>(max)));
 }
 
@@ -114,8 +122,8 @@ int JavaWalker::WalkAsync(JNIEnv* env, Frame* frames, int max) const {
   for (int i = 0; i < trace.count; ++i) {
     AsyncFrame frame;
     std::memcpy(&frame, &frames[i], sizeof(frame));
-    if (frame.method == nullptr) return -1;  // no jmethodID yet: GetStackTrace makes it
-    frames[i] = JavaFrame(frame.method, frame.bci);
+    if (frame.method == nullptr) return -1;  // it has no jmethodID yet
+    frames[i] = FrameOf(frame.method, frame.bci);
   }
   return trace.count;
 }
@@ -128,23 +136,59 @@ int JavaWalker::WalkJvmti(Frame* frames, int max) const {
   for (int i = 0; i < count; ++i) {
     jvmtiFrameInfo frame;
     std::memcpy(&frame, &frames[i], sizeof(frame));
-    frames[i] = JavaFrame(frame.method, static_cast<int32_t>(frame.location));
+    frames[i] = FrameOf(frame.method, static_cast<int32_t>(frame.location));
   }
   return count;
 }
 
-int JavaWalker::Walk(JNIEnv* env, bool may_block, Frame* frames, int max,
-                     JavaStackStatus* status) const {
-  // On JDK 21 and later AsyncGetCallTrace appends the carrier's frames to a virtual thread's.
-  const bool carrier_would_show =
-      facts_.has_virtual_threads && (facts_.cont_entry_offset < 0 || OnVirtualThread(env));
-  int count = -1;
-  if (facts_.async_get_call_trace != nullptr && !carrier_would_show) {
-    count = WalkAsync(env, frames, max);
+// As deep a buffer as asked for, of which DepthThatFits() has said that there is room.
+[[gnu::noinline]] int JavaWalker::WalkHotspot(JNIEnv* env, uint64_t sp, Frame* frames, int max,
+                                              JavaStackStatus* status) const {
+  auto* found = static_cast<JavaFrame*>(alloca(static_cast<size_t>(max) * sizeof(JavaFrame)));
+  JavaActivation activations[HotspotWalker::kMaxActivations];
+  const auto* thread = reinterpret_cast<const char*>(env) - facts_.env_offset;
+  const HotspotWalk walk =
+      hotspot_->Walk(thread, sp, found, max, activations, HotspotWalker::kMaxActivations);
+  for (int i = 0; i < walk.frames; ++i) {
+    std::memset(&frames[i], 0, sizeof(Frame));
+    frames[i].value = static_cast<uint64_t>(found[i].method);
+    frames[i].bci = found[i].bci;
+    frames[i].kind = FrameKind::kMethod;
   }
-  if (count < 0) {
+  switch (walk.end) {
+    case HotspotWalkEnd::kOutermost:
+      *status = walk.frames == 0 ? JavaStackStatus::kNotAJavaThread : JavaStackStatus::kComplete;
+      break;
+    case HotspotWalkEnd::kDepth:
+      *status = JavaStackStatus::kTruncated;
+      break;
+    case HotspotWalkEnd::kFrozen:
+      *status = JavaStackStatus::kFrozen;
+      break;
+    default:
+      *status = JavaStackStatus::kStopped;
+  }
+  return walk.frames;
+}
+
+int JavaWalker::Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, int max,
+                     JavaStackStatus* status) const {
+  int count = -1;
+  if (reads_hotspot_) {
+    count = WalkHotspot(env, sp, frames, max, status);
+    const bool whole = *status != JavaStackStatus::kFrozen && *status != JavaStackStatus::kStopped;
+    if (whole || !may_block) return count;
+  } else {
+    // On JDK 21 and later AsyncGetCallTrace appends the carrier's frames to a virtual thread's.
+    const bool carrier_would_show =
+        facts_.has_virtual_threads && (facts_.cont_entry_offset < 0 || OnVirtualThread(env));
+    if (facts_.async_get_call_trace != nullptr && !carrier_would_show) {
+      count = WalkAsync(env, frames, max);
+    }
+  }
+  if (count < 0 || reads_hotspot_) {
     if (!may_block) {
-      *status = JavaStackStatus::kInsideDlopen;
+      *status = JavaStackStatus::kMustNotWait;
       return 0;
     }
     count = WalkJvmti(frames, max);

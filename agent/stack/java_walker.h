@@ -8,8 +8,10 @@
 //   3. JavaThread::_thread_state is _thread_in_native (the Attach Listener calls libc while
 //      blocked, VM threads and compilers while in the VM);
 //   4. the caller is not libjvm itself, which may hold its own locks.
-// AsyncGetCallTrace comes first: it never waits for a safepoint. GetStackTrace is asked where a
-// method has no jmethodID yet, and on virtual threads.
+// On a HotSpot that is known, the frames are read from its own data (hotspot_walker.h), which waits
+// for nobody. On others AsyncGetCallTrace comes first, which does not wait either; it names no
+// method that has no jmethodID yet, and mixes up virtual threads. GetStackTrace does both, but
+// allocates, and may wait for a safepoint: it is asked only where the caller holds no lock.
 #ifndef FDORIGIN_AGENT_STACK_JAVA_WALKER_H_
 #define FDORIGIN_AGENT_STACK_JAVA_WALKER_H_
 
@@ -22,6 +24,7 @@
 #include "base/hook_safe.h"
 #include "base/java_stack_status.h"
 #include "stack/frame.h"
+#include "stack/hotspot_walker.h"
 
 namespace fdorigin {
 
@@ -38,12 +41,16 @@ struct VmFacts {
   ptrdiff_t cont_entry_offset = -1;    // _cont_entry: not null while a virtual thread is mounted
   ptrdiff_t last_java_sp_offset = -1;  // _anchor._last_Java_sp: null while no Java frame is there
   bool has_virtual_threads = false;    // JDK 21 and later
+  VmStructs hotspot;                   // for HotspotWalker, where it is usable()
 };
 
 class JavaWalker {
  public:
+  // `hotspot` may be null.
+  explicit JavaWalker(HotspotWalker* hotspot = nullptr) : hotspot_(hotspot) {}
+
   // On the thread of VMInit, before Start().
-  void SetFacts(const VmFacts& facts) { facts_ = facts; }
+  void SetFacts(const VmFacts& facts);
   void Start() { phase_.store(Phase::kLive, std::memory_order_release); }
   void Stop() { phase_.store(Phase::kDead, std::memory_order_release); }
 
@@ -53,8 +60,9 @@ class JavaWalker {
   HOOK_SAFE JavaStackStatus Gate(uint64_t sp, JNIEnv** env) const;
 
   // Writes at most `max` frames, innermost first; the answer is their number. Only after Gate()
-  // said kComplete, with its `env`. `may_block`: GetStackTrace may wait for a safepoint.
-  HOOK_SAFE int Walk(JNIEnv* env, bool may_block, Frame* frames, int max,
+  // said kComplete, with its `env` and `sp`. `may_block`: the caller holds no lock, so JVMTI may be
+  // asked, which may allocate and wait for a safepoint.
+  HOOK_SAFE int Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, int max,
                      JavaStackStatus* status) const;
 
   // The highest address of the thread's stack, below which all is mapped up to the caller's frame;
@@ -69,7 +77,7 @@ class JavaWalker {
   HOOK_SAFE bool OnVirtualThread(JNIEnv* env) const;
 
   // Copies the name of the virtual thread that is mounted, cut at `size` - 1 bytes; "" where it has
-  // none. Only after Gate() said kComplete, outside the loader's lock: it may wait for a safepoint.
+  // none. Only after Gate() said kComplete, and where Walk() may block.
   HOOK_SAFE void VirtualThreadName(JNIEnv* env, char* name, size_t size) const;
 
   // How many frames of `max` the rest of the thread's stack has room for.
@@ -78,11 +86,15 @@ class JavaWalker {
  private:
   enum class Phase : uint8_t { kStarting, kLive, kDead };
 
+  HOOK_SAFE int WalkHotspot(JNIEnv* env, uint64_t sp, Frame* frames, int max,
+                            JavaStackStatus* status) const;
   HOOK_SAFE int WalkAsync(JNIEnv* env, Frame* frames, int max) const;
   HOOK_SAFE int WalkJvmti(Frame* frames, int max) const;
   template <typename T>
   HOOK_SAFE T ThreadField(JNIEnv* env, ptrdiff_t offset) const;
 
+  HotspotWalker* hotspot_;
+  bool reads_hotspot_ = false;
   VmFacts facts_;
   std::atomic<Phase> phase_{Phase::kStarting};
 };

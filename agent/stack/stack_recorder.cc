@@ -50,11 +50,12 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
       stack->through_jvm = true;
       caller_is_jvm |= i == 0;
     }
-    // Who waits for a safepoint here keeps a lock that others want, who may be what the safepoint
-    // waits for, or the VM thread itself: the loader's, under which constructors and destructors
-    // run, or one of the VM's own.
-    if (role == ImageRole::kLoader || role == ImageRole::kJvm) may_block = false;
+    // Who waits for a safepoint here, or allocates, may hold a lock that it would need itself or
+    // keep from the VM thread: malloc's (glibc opens a file while it gives memory back), the
+    // loader's, a library's own. The JDK's libraries hold none when they call.
+    may_block &= role == ImageRole::kJdk;
   }
+  may_block &= native_count > 0;
   if (caller_is_jvm && env != nullptr) stack->java_stack = JavaStackStatus::kCallerInsideJvm;
   // Compilers and other threads of the VM's own.
   if (stack->java_stack == JavaStackStatus::kComplete && !java_->HasJavaFrames(env)) {
@@ -63,7 +64,7 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   if (stack->java_stack == JavaStackStatus::kComplete) {
     const int java_depth = java_->DepthThatFits(env, registers.sp, java_depth_);
     if (java_depth > 0) {
-      AddJava(env, may_block, native, native_count, java_depth, stack);
+      AddJava(env, registers.sp, may_block, native, native_count, java_depth, stack);
       return;
     }
     stack->java_stack = JavaStackStatus::kWalkRefused;
@@ -71,8 +72,8 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   stack->id = store_->Intern(native, native_count);
 }
 
-[[gnu::noinline]] void StackRecorder::AddJava(JNIEnv* env, bool may_block, const Frame* native,
-                                              int native_count, int java_depth,
+[[gnu::noinline]] void StackRecorder::AddJava(JNIEnv* env, uint64_t sp, bool may_block,
+                                              const Frame* native, int native_count, int java_depth,
                                               RecordedStack* stack) {
   auto* frames =
       static_cast<Frame*>(alloca(static_cast<size_t>(native_count + java_depth) * sizeof(Frame)));
@@ -80,7 +81,7 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
               static_cast<size_t>(native_count) * sizeof(Frame));
   stack->virtual_thread = java_->OnVirtualThread(env);
   const int java_count =
-      java_->Walk(env, may_block, frames + native_count, java_depth, &stack->java_stack);
+      java_->Walk(env, sp, may_block, frames + native_count, java_depth, &stack->java_stack);
   stack->id = store_->Intern(frames, native_count + java_count);
   if (stack->virtual_thread && may_block) {
     java_->VirtualThreadName(env, stack->virtual_name, sizeof(stack->virtual_name));

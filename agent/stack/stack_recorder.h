@@ -45,8 +45,8 @@ class StackRecorder {
  private:
   HOOK_SAFE void Walk(const WalkRegisters& registers, JNIEnv* env, bool may_block,
                       RecordedStack* stack);
-  HOOK_SAFE void AddJava(JNIEnv* env, bool may_block, const Frame* native, int native_count,
-                         int java_depth, RecordedStack* stack);
+  HOOK_SAFE void AddJava(JNIEnv* env, uint64_t sp, bool may_block, const Frame* native,
+                         int native_count, int java_depth, RecordedStack* stack);
 
   const ImageTable* images_;
   NativeWalker* native_;

@@ -175,9 +175,11 @@ std::string PathOfCodeSource(std::string_view url) {
   return ToUtf8(PercentDecode(path));
 }
 
-JavaSymbolizer::JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni) : jvmti_(jvmti), jni_(jni) {}
+JavaSymbolizer::JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni, const MethodStore* methods)
+    : jvmti_(jvmti), jni_(jni), stored_(methods) {}
 
 JavaSymbolizer::~JavaSymbolizer() {
+  if (frame_pushed_) jni_->PopLocalFrame(nullptr);
   for (const auto& [hash, known] : classes_) jni_->DeleteGlobalRef(known.klass);
 }
 
@@ -270,7 +272,83 @@ JavaSymbolizer::Method JavaSymbolizer::ReadMethod(jmethodID id) {
   return read;
 }
 
+// One pass over all classes, which are some ten thousand, instead of one for each name.
+void JavaSymbolizer::ListClasses() {
+  if (listed_) return;
+  listed_ = true;
+  frame_pushed_ = jni_->PushLocalFrame(kLocalReferences) == JNI_OK;
+  if (!frame_pushed_) {
+    jni_->ExceptionClear();
+    return;
+  }
+  jint count = 0;
+  JvmtiArray<jclass> classes(jvmti_);
+  if (jvmti_->GetLoadedClasses(&count, classes.out()) != JVMTI_ERROR_NONE) return;
+  for (jint i = 0; i < count; ++i) {
+    JvmtiArray<char> signature(jvmti_);
+    if (jvmti_->GetClassSignature(classes.data()[i], signature.out(), nullptr) ==
+        JVMTI_ERROR_NONE) {
+      loaded_.emplace(signature.data(), classes.data()[i]);
+    }
+  }
+}
+
+// Whose class of this name it is, and where it came from. Several loaders may have one of that
+// name; then only what is true of all of them is said.
+JavaSymbolizer::Class JavaSymbolizer::DescribeClass(std::string_view internal_name) {
+  std::string signature = "L" + std::string(internal_name) + ";";
+  // The suffix of a hidden class.
+  std::replace(signature.begin(), signature.end(), '+', '.');
+  Class described;
+  described.name = ClassNameOf(signature);
+  const PendingException pending(jni_);
+  ListClasses();
+  const auto [begin, end] = loaded_.equal_range(signature);
+  if (begin == end) {
+    // Its class is gone: the name alone says whose it was.
+    const auto in = [&](std::string_view package) { return internal_name.starts_with(package); };
+    if (in("java/") || in("jdk/") || in("sun/")) described.owner = FrameOwner::kJdk;
+    return described;
+  }
+  for (auto candidate = begin; candidate != end; ++candidate) {
+    const LocalFrame frame(jni_);
+    if (!frame.pushed()) return described;
+    const Class* known = ClassOf(candidate->second);
+    if (known == nullptr) return described;
+    if (candidate == begin) {
+      described.owner = known->owner;
+      described.jar = known->jar;
+    } else {
+      if (known->owner != described.owner) described.owner = FrameOwner::kApplication;
+      if (known->jar != described.jar) described.jar.clear();
+    }
+  }
+  return described;
+}
+
+SymbolizedFrame JavaSymbolizer::SymbolizeStored(const Frame& frame) {
+  SymbolizedFrame named;
+  named.kind = FrameKind::kJava;
+  const auto id = static_cast<MethodId>(frame.value);
+  if (stored_ == nullptr || id == MethodId::kNone) return named;
+  const MethodName method = stored_->Get(id);
+  auto known = described_.find(method.class_name);
+  if (known == described_.end()) {
+    known = described_.emplace(method.class_name, DescribeClass(method.class_name)).first;
+  }
+  named.owner = known->second.owner;
+  named.class_name = known->second.name;
+  named.jar = known->second.jar;
+  named.file = ToUtf8(method.file);
+  named.method = ToUtf8(method.name);
+  named.signature = ToUtf8(method.signature);
+  named.native_method = method.native;
+  if (const int32_t line = stored_->LineAt(id, frame.bci); line > 0) named.line = line;
+  return named;
+}
+
 SymbolizedFrame JavaSymbolizer::Symbolize(const Frame& frame) {
+  if (frame.kind == FrameKind::kMethod) return SymbolizeStored(frame);
   // NOLINTNEXTLINE(performance-no-int-to-ptr): a stored frame has no pointers
   const auto id = reinterpret_cast<jmethodID>(frame.value);
   auto known = methods_.find(id);

@@ -1,4 +1,4 @@
-// Names for Java methods, through JVMTI and JNI.
+// Names for Java methods, from the MethodStore or through JVMTI and JNI.
 //
 // Who calls it: the dump, on a thread attached to the VM, in the live phase, outside hook context
 // and outside a VM operation. It may run Java code (Class.getProtectionDomain), clears every
@@ -9,12 +9,14 @@
 #include <jvmti.h>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "stack/method_store.h"
 #include "symbolize/symbolized_frame.h"
 
 namespace fdorigin {
@@ -35,14 +37,16 @@ class JavaSymbolizer {
  public:
   // Both stay valid for the object's life: one dump, on one thread. File and line need the
   // capabilities can_get_source_file_name and can_get_line_numbers; without one its field is empty.
-  JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni);
+  // `methods`: of frames of kMethod; may be null where there are none.
+  JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni, const MethodStore* methods = nullptr);
   ~JavaSymbolizer();
   JavaSymbolizer(const JavaSymbolizer&) = delete;
   JavaSymbolizer& operator=(const JavaSymbolizer&) = delete;
 
-  // `frame.kind` is kJava. A method whose class is gone (JVMTI_ERROR_INVALID_METHODID) has empty
-  // names. A class is the JDK's where IsJdkModule() says so of its module, and the application's
-  // otherwise. An exception that is pending when this is called is pending again when it returns.
+  // `frame.kind` is kJava or kMethod; the answer's is kJava. A method of the first kind whose class
+  // is gone (JVMTI_ERROR_INVALID_METHODID) has empty names; one of the second has no jar then. A
+  // class is the JDK's where IsJdkModule() says so of its module, and the application's otherwise.
+  // An exception that is pending when this is called is pending again when it returns.
   SymbolizedFrame Symbolize(const Frame& frame);
 
  private:
@@ -61,6 +65,9 @@ class JavaSymbolizer {
     std::vector<std::pair<jlocation, int>> lines;  // from which bci on, in the class file's order
   };
 
+  SymbolizedFrame SymbolizeStored(const Frame& frame);
+  Class DescribeClass(std::string_view internal_name);
+  void ListClasses();
   Method ReadMethod(jmethodID id);
   const Class* ClassOf(jclass klass);
   Class ReadClass(jclass klass);
@@ -70,6 +77,12 @@ class JavaSymbolizer {
   JNIEnv* jni_;
   std::map<jmethodID, Method> methods_;
   std::multimap<jint, Class> classes_;  // by identity hash
+  const MethodStore* stored_;
+  std::map<std::string, Class, std::less<>> described_;  // by internal name
+  // All loaded classes by JVMTI's signature, and the local frame that their references are in.
+  std::multimap<std::string, jclass, std::less<>> loaded_;
+  bool listed_ = false;
+  bool frame_pushed_ = false;
 };
 
 // The name that Class.getName() gives to the class or interface of this JVMTI signature:

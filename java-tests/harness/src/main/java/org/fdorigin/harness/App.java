@@ -25,6 +25,7 @@ public enum App {
   REGISTRY("probes", "org.fdorigin.apps.probes.Registry"),
   FALCONER("probes", "org.fdorigin.apps.probes.Falconer"),
   SMUGGLER("probes", "org.fdorigin.apps.probes.Smuggler"),
+  SPELUNKER("probes", "org.fdorigin.apps.probes.Spelunker"),
   HAUNT("probes", "org.fdorigin.apps.probes.Haunt"),
   STANDSTILL("probes", "org.fdorigin.apps.probes.Standstill"),
   WAYFARER("probes", "org.fdorigin.apps.probes.Wayfarer"),

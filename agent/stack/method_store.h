@@ -1,0 +1,97 @@
+// What is needed to name a Java method for ever, copied out of the VM's memory when the method is
+// first met on a stack, without JVMTI. A jmethodID would outlive its method only as a stale one.
+//
+// Who calls it: Intern() in hook context, on the thread on whose stack the method is, which keeps
+// it alive meanwhile; a method that is known takes no lock and writes nothing. Get() and LineAt()
+// at the dump, on any thread. Nothing is ever removed.
+//
+// A Method's address says little: after its class was unloaded another one may lie there. A look-up
+// therefore compares with live memory all that the answer is made of: the Method's parts, its names
+// and its table of lines. What is equal in all of that has the same answer, whoever it is. A class
+// that was redefined has new Methods; the old ones, where they still run, keep their lines.
+#ifndef FDORIGIN_AGENT_STACK_METHOD_STORE_H_
+#define FDORIGIN_AGENT_STACK_METHOD_STORE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "base/hook_safe.h"
+#include "base/ids.h"
+#include "base/region.h"
+#include "base/string_store.h"
+#include "stack/vm_structs.h"
+
+namespace fdorigin {
+
+// A Java method as it was when it was met, in the MethodStore.
+enum class MethodId : uint32_t { kNone = 0 };
+
+// All names as the VM has them: modified UTF-8, cut at 4,095 bytes. Valid for the process's life.
+struct MethodName {
+  std::string_view class_name;  // with slashes; a hidden class has its suffix behind a '+'
+  std::string_view name;
+  std::string_view signature;
+  std::string_view file;  // empty where the class file does not say
+  bool native = false;
+  bool hidden = false;  // from stack traces (@Hidden); known until JDK 20
+};
+
+class MethodStore {
+ public:
+  bool Create(Region* region, StringStore* strings);
+  // Before the first Intern().
+  void SetLayout(const HotspotLayout& layout) { layout_ = layout; }
+
+  // The id of the Method at this address; kNone where the store is full, which is counted. False
+  // where what is there does not look like a Method.
+  HOOK_SAFE bool Intern(uint64_t method, MethodId* id);
+
+  // The same, and the index of the bytecode at the address `bcp`: -1 in a native method, where
+  // `bcp` says nothing. False also where the method's bytecode does not contain it.
+  HOOK_SAFE bool InternAt(uint64_t method, uint64_t bcp, MethodId* id, int32_t* bci);
+
+  // Whether a Method that was interned is a native one.
+  HOOK_SAFE bool IsNative(uint64_t method) const;
+
+  MethodName Get(MethodId id) const;
+  // The source line, or 0 where the class file does not say.
+  int32_t LineAt(MethodId id, int32_t bci) const;
+
+  // How many methods there are, and how often there was no room for one.
+  uint32_t count() const;
+  uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+  // How often what was taken for a Method was none.
+  uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+
+ private:
+  // A name, and the symbol that it was read from.
+  struct Name {
+    uint64_t symbol = 0;
+    RegionOffset text = 0;  // where the StringStore keeps it
+    uint16_t size = 0;
+  };
+  struct Parts;
+
+  HOOK_SAFE Parts* PartsOf(uint32_t number) const;
+  HOOK_SAFE MethodId FindVersion(uint32_t newest, uint64_t method) const;
+  HOOK_SAFE bool LooksSound(uint64_t method) const;
+  HOOK_SAFE Parts Read(uint64_t method) const;
+  HOOK_SAFE bool IsStill(const Parts& parts, uint64_t method) const;
+  HOOK_SAFE RegionOffset Copy(uint64_t method);
+  HOOK_SAFE bool Keep(Name* name);
+  HOOK_SAFE bool HasLines(uint64_t const_method) const;
+  HOOK_SAFE std::string_view SymbolText(uint64_t symbol) const;
+  HOOK_SAFE const uint8_t* LinesOf(const Parts& parts) const;
+
+  HotspotLayout layout_;
+  Region* region_ = nullptr;
+  StringStore* strings_ = nullptr;
+  RegionOffset root_ = 0;
+  std::atomic<uint64_t> dropped_{0};
+  std::atomic<uint64_t> refused_{0};
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_STACK_METHOD_STORE_H_

@@ -1,0 +1,89 @@
+package org.fdorigin.tests;
+
+import static org.fdorigin.harness.JvmUnderTest.number;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.util.Map;
+import org.fdorigin.harness.App;
+import org.fdorigin.harness.Build;
+import org.fdorigin.harness.EachJdk;
+import org.fdorigin.harness.Jdk;
+import org.fdorigin.harness.JvmUnderTest;
+import org.fdorigin.harness.RequiresAgent;
+
+/**
+ * The agent's own walk of Java frames sees what a Throwable made at the same place sees, and what
+ * JVMTI says: the same methods at the same bytecodes on the same lines, in the same order, whatever
+ * compiled or interpreted them and however they were called.
+ */
+@RequiresAgent
+class StackWalkTest {
+
+  @EachJdk
+  void asTheJvmRunsByItself(Jdk jdk) throws IOException {
+    explore(jdk, 150);
+  }
+
+  @EachJdk
+  void interpreted(Jdk jdk) throws IOException {
+    explore(jdk, 30, "-Xint");
+  }
+
+  @EachJdk
+  void compiledByTheFirstCompilerOnly(Jdk jdk) throws IOException {
+    explore(jdk, 60, "-XX:TieredStopAtLevel=1");
+  }
+
+  @EachJdk
+  void compiledByTheSecondCompilerOnly(Jdk jdk) throws IOException {
+    explore(jdk, 60, "-XX:-TieredCompilation");
+  }
+
+  @EachJdk
+  void withACollectorThatMovesObjectsMeanwhile(Jdk jdk) throws IOException {
+    explore(jdk, 60, "-XX:+UseZGC");
+  }
+
+  /** Another method, or other code, at an address that is known is not taken for the old one. */
+  @EachJdk
+  void whereClassesAndTheirCodeComeAndGo(Jdk jdk) throws IOException {
+    try (JvmUnderTest jvm =
+        start(jdk, 60, "-Xbatch", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx64m")) {
+      Map<String, String> seen = jvm.command("burrow");
+      assertEquals(0, number(seen, "wrong"), jvm::transcript);
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
+  private static JvmUnderTest start(Jdk jdk, int trips, String... options) throws IOException {
+    JvmUnderTest jvm =
+        JvmUnderTest.of(jdk, App.SPELUNKER)
+            .jvm("-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames", "-Xss8m")
+            .jvm("-XX:MaxJavaStackTraceDepth=8000")
+            .jvm(options)
+            .app("--hold", "--trips=" + trips)
+            .app("--library=" + Build.natives().resolve("libspelunker.so"))
+            .start();
+    assertEquals("no", jvm.ready().get("refused"), jvm::transcript);
+    return jvm;
+  }
+
+  private static void explore(Jdk jdk, int trips, String... options) throws IOException {
+    try (JvmUnderTest jvm = start(jdk, trips, options)) {
+      Map<String, String> seen = jvm.command("explore");
+      assertEquals(0, number(seen, "wrong"), jvm::transcript);
+      assertEquals(0, number(seen, "wrongPrepared"), jvm::transcript);
+      // The comparison must have had something to compare.
+      assertTrue(number(seen, "frames") > 100 * trips, jvm::transcript);
+      assertTrue(number(seen, "sandwiches") > 0, jvm::transcript);
+      assertTrue(number(seen, "prepared") > 0, jvm::transcript);
+      if (jdk.feature() >= 21) {
+        assertTrue(number(seen, "virtual") > trips, jvm::transcript);
+        assertTrue(number(seen, "frozen") > 0, jvm::transcript);
+      }
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+}
