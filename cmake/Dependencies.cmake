@@ -1,6 +1,7 @@
 # What the agent is built with. All of it is linked in statically: libfdorigin.so is one file that
-# needs glibc only. The targets defined here are fdorigin_absl, fdorigin_libunwind, fdorigin_zydis
-# and jvmti_headers; nlohmann_json::nlohmann_json comes from its own package.
+# needs glibc only. The targets defined here are fdorigin_absl, fdorigin_libunwind, fdorigin_zydis,
+# fdorigin_deflate, fdorigin_iberty, fdorigin_lzma and jvmti_headers; nlohmann_json::nlohmann_json
+# comes from its own package.
 
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(Threads REQUIRED)
@@ -35,6 +36,19 @@ add_library(fdorigin_zydis INTERFACE)
 target_include_directories(fdorigin_zydis SYSTEM INTERFACE "${FDORIGIN_DEPS}/zydis/include")
 target_compile_definitions(fdorigin_zydis INTERFACE ZYDIS_STATIC_BUILD ZYCORE_STATIC_BUILD)
 target_link_libraries(fdorigin_zydis INTERFACE "${FDORIGIN_DEPS}/zydis/lib/libzydis.a")
+
+# For symbols: zlib's and xz's formats, and Rust's names. Debian's own archives, which link into a
+# shared object as they are (zlib's does not, hence libdeflate).
+foreach(library IN ITEMS deflate iberty lzma)
+  find_library(FDORIGIN_LIB${library} "lib${library}.a" REQUIRED
+               DOC "Archive from Debian's lib${library}-dev")
+  mark_as_advanced(FDORIGIN_LIB${library})
+  add_library(fdorigin_${library} INTERFACE)
+  target_link_libraries(fdorigin_${library} INTERFACE "${FDORIGIN_LIB${library}}")
+endforeach()
+target_compile_definitions(fdorigin_lzma INTERFACE LZMA_API_STATIC)
+# Its header would declare basename once more, and differently.
+target_compile_definitions(fdorigin_iberty INTERFACE HAVE_DECL_BASENAME=1)
 
 # jni.h and jvmti.h, of JAVA_HOME or else of an installed JDK 17. Headers only: the agent finds the
 # JVM that loads it at run time.

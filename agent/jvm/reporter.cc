@@ -50,10 +50,11 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
       for (const Frame& frame : recordings_->stacks.Get(id)) {
         if (frame.kind == FrameKind::kNative) {
           frames.push_back(native.Symbolize(frame));
-          continue;
+        } else {
+          const HostWork runs_java;
+          frames.push_back(java.Symbolize(frame));
         }
-        const HostWork runs_java;
-        frames.push_back(java.Symbolize(frame));
+        frames.back().gap = frame.gap != 0;
       }
       return frames;
     };

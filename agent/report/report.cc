@@ -61,6 +61,7 @@ void SetUnlessEmpty(json* object, const char* key, const std::string& value) {
 
 json FrameToJson(const SymbolizedFrame& frame) {
   json object;
+  if (frame.gap) object["gap"] = true;
   if (frame.kind == FrameKind::kJava) {
     object["kind"] = "java";
     object["class"] = EscapeToUtf8(frame.class_name);
@@ -77,6 +78,8 @@ json FrameToJson(const SymbolizedFrame& frame) {
   object["module"] = EscapeToUtf8(frame.module);
   object["offset"] = frame.offset;
   SetUnlessEmpty(&object, "buildId", frame.build_id);
+  SetUnlessEmpty(&object, "file", frame.file);
+  if (frame.line) object["line"] = *frame.line;
   return object;
 }
 

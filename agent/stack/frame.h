@@ -26,7 +26,8 @@ struct Frame {
   int32_t bci;
   ImageId image;  // native only
   FrameKind kind;
-  uint8_t reserved;
+  // 1 where frames between this one and the next are left out, because they could not be proven.
+  uint8_t gap;
 
   bool operator==(const Frame&) const = default;
 };

@@ -86,7 +86,7 @@ int JavaWalker::DepthThatFits(JNIEnv* env, uint64_t sp, int max) const {
   const auto low = ThreadField<uint64_t>(env, facts_.stack_base_offset) -
                    ThreadField<uint64_t>(env, facts_.stack_size_offset);
   if (sp < low + kStackReserve) return 0;
-  const uint64_t fits = (sp - low - kStackReserve) / (sizeof(Frame) + sizeof(JavaFrame));
+  const uint64_t fits = (sp - low - kStackReserve) / (2 * sizeof(Frame) + sizeof(JavaFrame));
   return static_cast<int>(std::min<uint64_t>(fits, static_cast<uint64_t>(max)));
 }
 
@@ -143,12 +143,13 @@ int JavaWalker::WalkJvmti(Frame* frames, int max) const {
 
 // As deep a buffer as asked for, of which DepthThatFits() has said that there is room.
 [[gnu::noinline]] int JavaWalker::WalkHotspot(JNIEnv* env, uint64_t sp, Frame* frames, int max,
-                                              JavaStackStatus* status) const {
+                                              JavaStackStatus* status,
+                                              Activations* activations) const {
   auto* found = static_cast<JavaFrame*>(alloca(static_cast<size_t>(max) * sizeof(JavaFrame)));
-  JavaActivation activations[HotspotWalker::kMaxActivations];
   const auto* thread = reinterpret_cast<const char*>(env) - facts_.env_offset;
   const HotspotWalk walk =
-      hotspot_->Walk(thread, sp, found, max, activations, HotspotWalker::kMaxActivations);
+      hotspot_->Walk(thread, sp, found, max, activations->all, HotspotWalker::kMaxActivations);
+  activations->count = walk.activations;
   for (int i = 0; i < walk.frames; ++i) {
     std::memset(&frames[i], 0, sizeof(Frame));
     frames[i].value = static_cast<uint64_t>(found[i].method);
@@ -172,10 +173,11 @@ int JavaWalker::WalkJvmti(Frame* frames, int max) const {
 }
 
 int JavaWalker::Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, int max,
-                     JavaStackStatus* status) const {
+                     JavaStackStatus* status, Activations* activations) const {
   int count = -1;
+  activations->count = 0;
   if (reads_hotspot_) {
-    count = WalkHotspot(env, sp, frames, max, status);
+    count = WalkHotspot(env, sp, frames, max, status, activations);
     const bool whole = *status != JavaStackStatus::kFrozen && *status != JavaStackStatus::kStopped;
     if (whole || !may_block) return count;
   } else {
@@ -192,6 +194,7 @@ int JavaWalker::Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, in
       return 0;
     }
     count = WalkJvmti(frames, max);
+    activations->count = 0;
   }
   if (count < 0) {
     *status = JavaStackStatus::kWalkRefused;

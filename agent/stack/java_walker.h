@@ -59,11 +59,17 @@ class JavaWalker {
   // ask.
   HOOK_SAFE JavaStackStatus Gate(uint64_t sp, JNIEnv** env) const;
 
+  // The runs of Java frames between which native code is; none where that is not known.
+  struct Activations {
+    int count = 0;
+    JavaActivation all[HotspotWalker::kMaxActivations];
+  };
+
   // Writes at most `max` frames, innermost first; the answer is their number. Only after Gate()
   // said kComplete, with its `env` and `sp`. `may_block`: the caller holds no lock, so JVMTI may be
   // asked, which may allocate and wait for a safepoint.
   HOOK_SAFE int Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, int max,
-                     JavaStackStatus* status) const;
+                     JavaStackStatus* status, Activations* activations) const;
 
   // The highest address of the thread's stack, below which all is mapped up to the caller's frame;
   // 0 where it is not known. Only after Gate() said kComplete.
@@ -80,14 +86,14 @@ class JavaWalker {
   // none. Only after Gate() said kComplete, and where Walk() may block.
   HOOK_SAFE void VirtualThreadName(JNIEnv* env, char* name, size_t size) const;
 
-  // How many frames of `max` the rest of the thread's stack has room for.
+  // How many frames of `max`, in two copies, the rest of the thread's stack has room for.
   HOOK_SAFE int DepthThatFits(JNIEnv* env, uint64_t sp, int max) const;
 
  private:
   enum class Phase : uint8_t { kStarting, kLive, kDead };
 
   HOOK_SAFE int WalkHotspot(JNIEnv* env, uint64_t sp, Frame* frames, int max,
-                            JavaStackStatus* status) const;
+                            JavaStackStatus* status, Activations* activations) const;
   HOOK_SAFE int WalkAsync(JNIEnv* env, Frame* frames, int max) const;
   HOOK_SAFE int WalkJvmti(Frame* frames, int max) const;
   template <typename T>

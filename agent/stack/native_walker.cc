@@ -79,40 +79,39 @@ FrameRule NativeWalker::RuleFor(uint64_t pc, bool interrupted) {
   return rule;
 }
 
-// Calls `visit` with each frame's address and image, until it says false.
+// Calls `visit` with each frame's address and image, until it says false. `at` moves along.
 template <typename Visit>
-WalkEnd NativeWalker::WalkImages(WalkRegisters registers, StackProbe probe, Visit visit) {
+WalkEnd NativeWalker::WalkImages(WalkRegisters* at, StackProbe probe, Visit visit) {
   for (int step = 0; step < kMaxSteps; ++step) {
-    ImageId image = images_->Find(registers.pc);
-    if (image == ImageId::kNone && !FindUnknown(registers.pc, images_, &image)) {
+    ImageId image = images_->Find(at->pc);
+    if (image == ImageId::kNone && !FindUnknown(at->pc, images_, &image)) {
       return WalkEnd::kGeneratedCode;
     }
-    if (image != ImageId::kNone && !visit(registers.pc, image)) return WalkEnd::kDepth;
-    if (!ApplyFrameRule(RuleFor(registers.pc, registers.interrupted), &probe, &registers)) {
-      return WalkEnd::kOutermost;
-    }
+    if (image != ImageId::kNone && !visit(at->pc, image)) return WalkEnd::kDepth;
+    if (!ApplyFrameRule(RuleFor(at->pc, at->interrupted), &probe, at)) return WalkEnd::kOutermost;
   }
   return WalkEnd::kDepth;
 }
 
 int NativeWalker::Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd* end,
-                       StackProbe probe) {
+                       StackProbe probe, WalkRegisters* rest) {
   int count = 0;
-  *end = WalkImages(registers, probe, [&](uint64_t pc, ImageId image) {
+  *end = WalkImages(&registers, probe, [&](uint64_t pc, ImageId image) {
     if (count == max) return false;
     frames[count++] = {.value = pc - images_->Get(image)->load_bias,
                        .bci = 0,
                        .image = image,
                        .kind = FrameKind::kNative,
-                       .reserved = 0};
+                       .gap = 0};
     return true;
   });
+  if (rest != nullptr) *rest = registers;
   return count;
 }
 
 bool NativeWalker::IsUnderLoader(WalkRegisters registers) {
   bool found = false;
-  WalkImages(registers, {}, [&](uint64_t, ImageId image) {
+  WalkImages(&registers, {}, [&](uint64_t, ImageId image) {
     found = images_->Get(image)->role == ImageRole::kLoader;
     return !found;
   });

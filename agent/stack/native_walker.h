@@ -33,9 +33,10 @@ class NativeWalker {
   // that the table does not have yet, because its dlopen is under way and this is its constructor,
   // or because libc loaded it for itself, is entered; where that cannot be, its frames are passed
   // over.
-  // `probe` says what of the stack is known to be readable.
+  // `probe` says what of the stack is known to be readable. `rest`, if not null, receives the
+  // registers of the frame at which the walk ended.
   HOOK_SAFE int Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd* end,
-                     StackProbe probe = {});
+                     StackProbe probe = {}, WalkRegisters* rest = nullptr);
 
   // Whether the dynamic linker is among the native frames: the code is a constructor's or a
   // destructor's, under the loader's lock.
@@ -43,7 +44,7 @@ class NativeWalker {
 
  private:
   template <typename Visit>
-  HOOK_SAFE WalkEnd WalkImages(WalkRegisters registers, StackProbe probe, Visit visit);
+  HOOK_SAFE WalkEnd WalkImages(WalkRegisters* at, StackProbe probe, Visit visit);
   HOOK_SAFE FrameRule RuleFor(uint64_t pc, bool interrupted);
 
   ImageTable* images_ = nullptr;

@@ -18,6 +18,14 @@ bool OnSmallSignalStack(uint64_t sp) {
   return sp - reinterpret_cast<uint64_t>(stack.ss_sp) < kStackForWalk;
 }
 
+// Whether native frames that ended so were called by the Java code of `activation`. Where the VM
+// was called from the interpreter, up to two words lie between.
+bool LeadsTo(const JavaActivation& activation, WalkEnd end, const WalkRegisters& rest) {
+  constexpr uint64_t kBetween = 16;
+  return end == WalkEnd::kGeneratedCode && rest.sp <= activation.anchor_sp &&
+         activation.anchor_sp - rest.sp <= kBetween;
+}
+
 }  // namespace
 
 RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_block) {
@@ -41,8 +49,9 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   if (stack->java_stack == JavaStackStatus::kComplete) {
     if (const uint64_t base = java_->StackBase(env); base != 0) probe = {registers.sp, base};
   }
-  WalkEnd end;
-  const int native_count = native_->Walk(registers, native, native_depth_, &end, probe);
+  NativePart part = {.frames = native, .probe = probe};
+  part.count = native_->Walk(registers, native, native_depth_, &part.end, probe, &part.rest);
+  const int native_count = part.count;
   bool caller_is_jvm = false;
   for (int i = 0; i < native_count; ++i) {
     const ImageRole role = images_->Get(native[i].image)->role;
@@ -64,7 +73,7 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   if (stack->java_stack == JavaStackStatus::kComplete) {
     const int java_depth = java_->DepthThatFits(env, registers.sp, java_depth_);
     if (java_depth > 0) {
-      AddJava(env, registers.sp, may_block, native, native_count, java_depth, stack);
+      AddJava(env, registers.sp, may_block, part, java_depth, stack);
       return;
     }
     stack->java_stack = JavaStackStatus::kWalkRefused;
@@ -72,17 +81,52 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   stack->id = store_->Intern(native, native_count);
 }
 
+// Java frames and the native ones between and below them, each part where HotSpot's anchors say
+// that it is. A native part that does not lead to the next anchor is left out.
 [[gnu::noinline]] void StackRecorder::AddJava(JNIEnv* env, uint64_t sp, bool may_block,
-                                              const Frame* native, int native_count, int java_depth,
+                                              const NativePart& native, int java_depth,
                                               RecordedStack* stack) {
+  const auto depth = static_cast<size_t>(java_depth);
+  auto* java = static_cast<Frame*>(alloca(depth * sizeof(Frame)));
   auto* frames =
-      static_cast<Frame*>(alloca(static_cast<size_t>(native_count + java_depth) * sizeof(Frame)));
-  std::memcpy(static_cast<void*>(frames), native,
-              static_cast<size_t>(native_count) * sizeof(Frame));
+      static_cast<Frame*>(alloca((static_cast<size_t>(native_depth_) + depth) * sizeof(Frame)));
+  std::memcpy(static_cast<void*>(frames), native.frames,
+              static_cast<size_t>(native.count) * sizeof(Frame));
   stack->virtual_thread = java_->OnVirtualThread(env);
+  JavaWalker::Activations activations;
   const int java_count =
-      java_->Walk(env, sp, may_block, frames + native_count, java_depth, &stack->java_stack);
-  stack->id = store_->Intern(frames, native_count + java_count);
+      java_->Walk(env, sp, may_block, java, java_depth, &stack->java_stack, &activations);
+
+  int count = native.count;
+  int natives_left = native_depth_ - native.count;
+  const auto add_java = [&](int first, int how_many) {
+    std::memcpy(static_cast<void*>(frames + count), java + first,
+                static_cast<size_t>(how_many) * sizeof(Frame));
+    count += how_many;
+  };
+  if (activations.count == 0) {
+    add_java(0, java_count);
+  } else if (!LeadsTo(activations.all[0], native.end, native.rest) && count > 0) {
+    frames[count - 1].gap = 1;
+  }
+  for (int i = 0; i < activations.count; ++i) {
+    const JavaActivation& activation = activations.all[i];
+    add_java(activation.first, activation.count);
+    if (activation.caller.pc == 0 || count == 0) continue;  // the walk ended here
+    WalkEnd end;
+    WalkRegisters rest;
+    const int added =
+        native_->Walk(activation.caller, frames + count, natives_left, &end, native.probe, &rest);
+    const bool proven = i + 1 < activations.count ? LeadsTo(activations.all[i + 1], end, rest)
+                                                  : end == WalkEnd::kOutermost;
+    if (proven) {
+      count += added;
+      natives_left -= added;
+    } else {
+      frames[count - 1].gap = 1;
+    }
+  }
+  stack->id = store_->Intern(frames, count);
   if (stack->virtual_thread && may_block) {
     java_->VirtualThreadName(env, stack->virtual_name, sizeof(stack->virtual_name));
   }

@@ -45,8 +45,17 @@ class StackRecorder {
  private:
   HOOK_SAFE void Walk(const WalkRegisters& registers, JNIEnv* env, bool may_block,
                       RecordedStack* stack);
-  HOOK_SAFE void AddJava(JNIEnv* env, uint64_t sp, bool may_block, const Frame* native,
-                         int native_count, int java_depth, RecordedStack* stack);
+  // The innermost native frames, where they end, and what of the stack is known to be readable.
+  struct NativePart {
+    const Frame* frames;
+    int count;
+    WalkEnd end;
+    WalkRegisters rest;
+    StackProbe probe;
+  };
+
+  HOOK_SAFE void AddJava(JNIEnv* env, uint64_t sp, bool may_block, const NativePart& native,
+                         int java_depth, RecordedStack* stack);
 
   const ImageTable* images_;
   NativeWalker* native_;

@@ -1,10 +1,7 @@
-// The functions of one ELF file, by address.
+// The functions of one ELF file and the lines of its source, by address.
 //
-// Who calls it: NativeSymbolizer. Cold: it allocates, and reads files. Files are read and not
-// mapped: one that is cut short while it is looked at must not end the host by SIGBUS. Everything
-// in them is taken with suspicion: wrong offsets, sizes and counts cost names, nothing else.
-//
-// 64-bit little-endian files only, which is every file of the processors that agent/arch/ knows.
+// Who calls it: NativeSymbolizer. Cold: it allocates, and reads files; it keeps none open. As with
+// ElfFile, a damaged file costs names and nothing else.
 #ifndef FDORIGIN_AGENT_SYMBOLIZE_ELF_SYMBOLS_H_
 #define FDORIGIN_AGENT_SYMBOLIZE_ELF_SYMBOLS_H_
 
@@ -14,17 +11,23 @@
 #include <string_view>
 #include <vector>
 
+#include "symbolize/dwarf_lines.h"
+
 namespace fdorigin {
 
 class ElfSymbols {
  public:
-  // Where distributions put debug files: under .build-id/xx/, named by the rest of the build-id.
+  // Where distributions put debug files.
   static constexpr char kDebugRoot[] = "/usr/lib/debug";
 
-  // The symbols of the file at `path`: of its .symtab, else of its debug file under `debug_root`
-  // (believed only where it carries the same build-id), else of its .dynsym. Null where there are
-  // none, the file cannot be read, or its own build-id does not begin with `build_id` (the bytes;
-  // empty where it is not known): then it is not the file that the process has mapped.
+  ElfSymbols();
+  ~ElfSymbols();
+
+  // The symbols of the file at `path`: of its .symtab, else of its debug file (OpenDebugFile()),
+  // else of its mini debug information and its .dynsym. The lines: its own, else its debug file's.
+  // Null where there are neither, the file cannot be read, or its own build-id does not begin with
+  // `build_id` (the bytes; empty where it is not known): then it is not the file that the process
+  // has mapped.
   static std::unique_ptr<ElfSymbols> Read(const std::string& path, std::string_view build_id,
                                           const std::string& debug_root = kDebugRoot);
 
@@ -33,6 +36,9 @@ class ElfSymbols {
   // address, a global one goes before a local one, then one with fewer leading underscores
   // ("socket" before "__socket"), then the shorter one. Valid as long as the object.
   std::string_view Find(uint64_t address) const;
+
+  // File and line of the instruction at `address`; empty where there is no debug information.
+  SourceLine LineOf(uint64_t address) const;
 
  private:
   struct Symbol {
@@ -43,15 +49,17 @@ class ElfSymbols {
     bool sized;
     bool global;
   };
-  class File;
   enum class Table { kFull, kDynamic };  // .symtab, .dynsym
 
-  bool Load(const File& file, Table table);
+  // Whether there were any.
+  bool Add(const ElfFile& file, Table table);
+  void Sort();
   std::string_view NameAt(uint32_t offset) const;
   bool IsBetter(const Symbol& one, const Symbol& other) const;
 
   std::vector<Symbol> symbols_;  // ordered by `low`
-  std::string names_;            // the string table
+  std::string names_;            // the string tables
+  std::unique_ptr<DwarfLines> lines_;
 };
 
 }  // namespace fdorigin

@@ -1,22 +1,17 @@
 #include "symbolize/native_symbolizer.h"
 
-#include <cxxabi.h>
-
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "symbolize/demangle.h"
 #include "symbolize/elf_symbols.h"
 #include "symbolize/hex.h"
 #include "symbolize/utf8.h"
 
 namespace fdorigin {
 namespace {
-
-// The demangler recurses, and a longer name serves no reader.
-constexpr size_t kMaxMangledBytes = 4096;
 
 FrameOwner OwnerOf(ImageRole role) {
   switch (role) {
@@ -38,21 +33,6 @@ FrameOwner OwnerOf(ImageRole role) {
 std::string_view BuildIdOf(const Image& image) {
   return {reinterpret_cast<const char*>(image.build_id),
           std::min<size_t>(image.build_id_size, sizeof(image.build_id))};
-}
-
-// C++ names only; others, and what is none, as they are.
-std::string Demangle(std::string_view symbol) {
-  const std::string mangled(symbol);
-  if (mangled.starts_with("_Z") && mangled.size() <= kMaxMangledBytes) {
-    int status = 0;
-    char* text = abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status);
-    if (text != nullptr) {
-      std::string demangled = ToUtf8(text);
-      std::free(text);
-      return demangled;
-    }
-  }
-  return ToUtf8(mangled);
 }
 
 }  // namespace
@@ -88,6 +68,10 @@ SymbolizedFrame NativeSymbolizer::Symbolize(const Frame& frame) {
   named.build_id = ToHex(BuildIdOf(*image));
   if (const ElfSymbols* symbols = SymbolsOf(frame.image, *image); symbols != nullptr) {
     named.symbol = Demangle(symbols->Find(frame.value - 1));
+    if (const SourceLine source = symbols->LineOf(frame.value - 1); source.line != 0) {
+      named.file = ToUtf8(source.file);
+      named.line = source.line;
+    }
   }
   return named;
 }

@@ -14,18 +14,18 @@
 
 namespace fdorigin {
 
-class ElfSymbols;  // the functions of one file
+class ElfSymbols;  // the functions and lines of one file
 
 class NativeSymbolizer {
  public:
   NativeSymbolizer(const ImageTable* images, const StringStore* strings);
   ~NativeSymbolizer();
 
-  // `frame.kind` is kNative. Symbols come from .symtab, else the debug file that carries the same
-  // build-id, else .dynsym. The looked-up address is frame.value - 1: a return address may be the
-  // first byte of the next function. Module, offset and build-id are there without the file too;
-  // the symbol is not, where the file is gone or has another build-id than the image in memory.
-  // An address outside every image is in code that the JVM generated.
+  // `frame.kind` is kNative. Symbol, file and line come from what ElfSymbols finds in the file and
+  // its debug files. The looked-up address is frame.value - 1: a return address may be the first
+  // byte of the next function. Module, offset and build-id are there without the file too; the
+  // others are not, where the file is gone or has another build-id than the image in memory. An
+  // address outside every image is in code that the JVM generated.
   SymbolizedFrame Symbolize(const Frame& frame);
 
  private:

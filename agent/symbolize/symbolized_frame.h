@@ -25,12 +25,16 @@ struct SymbolizedFrame {
   FrameKind kind = FrameKind::kNone;
   FrameOwner owner = FrameOwner::kApplication;
 
+  bool gap = false;  // frames between this one and the next are left out
+
+  // Of both kinds, where they are known.
+  std::string file;  // Java: the SourceFile attribute; native: a path, as debug information has it
+  std::optional<int> line;
+
   // Java. Empty strings where a name could not be had (an unloaded class: class_name is empty).
   std::string class_name;  // with dots: "sun.nio.fs.LinuxWatchService"
   std::string method;      // "<init>"
   std::string signature;   // "(Ljava/lang/String;)V"
-  std::string file;        // SourceFile attribute
-  std::optional<int> line;
   bool native_method = false;
   std::string jar;  // where the class came from: path of the jar or directory
 

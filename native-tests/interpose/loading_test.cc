@@ -23,8 +23,8 @@
 namespace fdorigin {
 namespace {
 
-// Whether this very descriptor was seen. Of a number that the program itself closed, whose calls are
-// not hooked, an older one may be known.
+// Whether this very descriptor was seen. Of a number that the program itself closed, whose calls
+// are not hooked, an older one may be known.
 bool IsKnown(int fd) {
   const std::optional<FdEntry> entry = Harness::Get().table.Copy(fd);
   return entry && entry->identity == IdentityOf(fd);

@@ -86,6 +86,9 @@ class Fixture {
     input_.string = [](StringId) { return std::string("worker-\xff"); };
   }
 
+  void SetStack(StackId id, std::vector<SymbolizedFrame> frames) {
+    stacks_[id] = std::move(frames);
+  }
   void Fail(const std::string& class_name, const std::string& message) {
     input_.trigger.exception->suppressed.push_back({class_name, message});
   }
@@ -163,6 +166,21 @@ TEST_CASE("a traced descriptor tells its call, its arguments, its thread and its
   CHECK(report["stacks"][0]["frames"][0] ==
         json::parse(R"({"kind": "native", "symbol": "Java_sun_nio_ch_Net_socket0",
                         "module": "/jdk/lib/libnio.so", "offset": 4660, "buildId": "00ff"})"));
+}
+
+TEST_CASE("a native frame has file and line where they are known") {
+  Fixture fixture;
+  SymbolizedFrame frame = Native("heron", "/lib/libheron.so", FrameOwner::kApplication);
+  frame.file = "/src/heron\xff.c";
+  frame.line = 4711;
+  fixture.SetStack(kJavaStack, {frame});
+  OpenFd fd = TcpSocket();
+  RecordSocket(&fixture, fd, kJavaStack);
+  const json report = fixture.Report();
+  CHECK(report["stacks"][0]["frames"][0] ==
+        json::parse(R"({"kind": "native", "symbol": "heron", "module": "/lib/libheron.so",
+                        "offset": 4660, "buildId": "00ff", "file": "/src/heron\\xff.c",
+                        "line": 4711})"));
 }
 
 TEST_CASE("an attribution is claimed only where the identity is the kernel's") {

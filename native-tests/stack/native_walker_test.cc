@@ -100,7 +100,7 @@ void CheckFrames(const Visit& visit) {
     const Frame& frame = visit.frames[i];
     REQUIRE(frame.kind == FrameKind::kNative);
     CHECK(frame.bci == 0);
-    CHECK(frame.reserved == 0);
+    CHECK(frame.gap == 0);
     CHECK(visit.Address(i) == reinterpret_cast<uint64_t>(visit.expected[i]));
     Dl_info info = {};
     REQUIRE(dladdr(visit.expected[i], &info) != 0);

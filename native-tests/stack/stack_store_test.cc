@@ -16,15 +16,11 @@ Frame NativeFrame(uint64_t value, uint16_t image = 1) {
           .bci = 0,
           .image = static_cast<ImageId>(image),
           .kind = FrameKind::kNative,
-          .reserved = 0};
+          .gap = 0};
 }
 
 Frame JavaFrame(uint64_t method, int32_t bci) {
-  return {.value = method,
-          .bci = bci,
-          .image = ImageId::kNone,
-          .kind = FrameKind::kJava,
-          .reserved = 0};
+  return {.value = method, .bci = bci, .image = ImageId::kNone, .kind = FrameKind::kJava, .gap = 0};
 }
 
 struct Store {

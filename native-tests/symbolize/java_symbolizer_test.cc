@@ -142,7 +142,7 @@ Frame JavaFrame(jmethodID method, int bci) {
           .bci = bci,
           .image = ImageId::kNone,
           .kind = FrameKind::kJava,
-          .reserved = 0};
+          .gap = 0};
 }
 
 jobject Call(JNIEnv* jni, jobject object, const char* method, const char* signature) {

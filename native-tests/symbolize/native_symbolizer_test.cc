@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -58,7 +59,7 @@ struct Images {
 };
 
 Frame NativeFrame(ImageId image, uint64_t value) {
-  return {.value = value, .bci = 0, .image = image, .kind = FrameKind::kNative, .reserved = 0};
+  return {.value = value, .bci = 0, .image = image, .kind = FrameKind::kNative, .gap = 0};
 }
 
 NmSymbol InHeronry(const std::string& name) {
@@ -94,6 +95,29 @@ TEST_CASE("a return address behind a function's last call belongs to that functi
   const SymbolizedFrame frame = symbolizer.Symbolize(NativeFrame(id, after.low));
   CHECK(frame.symbol == "heronry_unsized_first");
   CHECK(frame.offset == after.low);
+}
+
+TEST_CASE("a frame has the source line of its call, where the library has debug information") {
+  Images images;
+  const ImageId id = images.Add(TEST_HERONRY);
+  NativeSymbolizer symbolizer(&images.table, &images.strings);
+  const NmSymbol caller = InHeronry("heronry_calls_local");
+  for (uint64_t after = caller.low + 1; after <= caller.low + caller.size; ++after) {
+    std::ostringstream command;
+    command << TEST_ADDR2LINE " -e " TEST_HERONRY " 0x" << std::hex << after - 1;
+    const SymbolizedFrame frame = symbolizer.Symbolize(NativeFrame(id, after));
+    REQUIRE(frame.line);
+    CHECK(frame.file + ":" + std::to_string(*frame.line) == LinesOf(command.str()).front());
+  }
+
+  const ScratchDirectory scratch;
+  const fs::path without = scratch.path() / "libheronry.so";
+  LinesOf(TEST_OBJCOPY " --strip-debug " TEST_HERONRY " '" + without.string() + "'");
+  const SymbolizedFrame frame =
+      symbolizer.Symbolize(NativeFrame(images.Add(without), caller.low + 1));
+  CHECK(frame.symbol == "heronry_calls_local");
+  CHECK(frame.file == "");
+  CHECK(!frame.line);
 }
 
 TEST_CASE("C++ names are readable") {

@@ -112,6 +112,16 @@ class HostileCallersTest {
       assertEquals(
           App.HAUNT.line("called-back"),
           called.frame(App.HAUNT.mainClass() + ".callBackSeventyEight").line());
+      // From the socket to the thread's start, native code above, between and below in its place.
+      assertInOrder(
+          called,
+          "haunt_called_back",
+          "Java_org_fdorigin_apps_probes_Haunt_enter",
+          App.HAUNT.mainClass() + ".enter",
+          App.HAUNT.mainClass() + ".callBackSeventyEight",
+          "jni_CallStaticVoidMethod",
+          "BeDaemon",
+          "start_thread");
       checkTraced("haunt_in_collection_start", "vm", NONE);
       checkTraced("haunt_in_collection_finish", "vm", NONE);
       checkTraced("haunt_in_compiled_load", "vm", NONE);
@@ -221,11 +231,26 @@ class HostileCallersTest {
     return origin;
   }
 
+  /** These are frames of the call, in this order, and nothing is left out between its frames. */
+  private static void assertInOrder(Report.Call call, String... names) {
+    List<String> stack = call.stack().stream().map(Report.Frame::name).toList();
+    int from = 0;
+    for (String name : names) {
+      int found = stack.subList(from, stack.size()).indexOf(name);
+      assertTrue(found >= 0, () -> name + " is missing, or not in its place: " + stack);
+      from += found + 1;
+    }
+    assertTrue(
+        call.stack().stream().noneMatch(frame -> frame.json().has("gap")), () -> stack.toString());
+  }
+
   /** On the main thread, below the method that every command goes through. */
   private void checkEntered(String function, String javaStack) {
     Report.Call origin = checkTraced(function, "java", javaStack);
     if (javaStack.equals(COMPLETE)) {
       assertEquals(App.HAUNT.line("enter"), origin.frame(ENTER).line());
+      assertInOrder(
+          origin, function, ENTER, App.HAUNT.mainClass() + ".main", "JavaMain", "start_thread");
     }
   }
 

@@ -1,0 +1,58 @@
+#include "symbolize/decompression.h"
+
+#include <libdeflate.h>
+#include <lzma.h>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace fdorigin {
+namespace {
+
+// .debug_line and .debug_str of the largest libraries have a few dozen megabytes.
+constexpr uint64_t kMaxInflatedBytes = 256ull << 20;
+// Deflate cannot pack closer than this, so what claims more is not worth the room.
+constexpr uint64_t kMaxDeflateRatio = 1032;
+
+// Mini debug information is a symbol table of local functions: less than two megabytes for libjvm.
+constexpr size_t kMaxUnxzBytes = 64u << 20;
+// xz -9 needs 65 MiB to unpack.
+constexpr uint64_t kMaxXzDecoderBytes = 80ull << 20;
+constexpr size_t kXzStepBytes = 256u << 10;
+
+}  // namespace
+
+bool Inflate(std::string_view packed, uint64_t size, std::string* content) {
+  if (size == 0 || size > kMaxInflatedBytes || size / kMaxDeflateRatio > packed.size()) {
+    return false;
+  }
+  libdeflate_decompressor* decompressor = libdeflate_alloc_decompressor();
+  if (decompressor == nullptr) return false;
+  content->resize(size);
+  // Without a place for the actual size it has to be the expected one.
+  const libdeflate_result result = libdeflate_zlib_decompress(
+      decompressor, packed.data(), packed.size(), content->data(), content->size(), nullptr);
+  libdeflate_free_decompressor(decompressor);
+  return result == LIBDEFLATE_SUCCESS;
+}
+
+bool UnpackXz(std::string_view packed, std::string* content) {
+  lzma_stream stream = LZMA_STREAM_INIT;
+  if (lzma_stream_decoder(&stream, kMaxXzDecoderBytes, 0) != LZMA_OK) return false;
+  stream.next_in = reinterpret_cast<const uint8_t*>(packed.data());
+  stream.avail_in = packed.size();
+  lzma_ret result = LZMA_OK;
+  size_t filled = 0;
+  while (result == LZMA_OK && filled < kMaxUnxzBytes) {
+    content->resize(filled + kXzStepBytes);
+    stream.next_out = reinterpret_cast<uint8_t*>(content->data()) + filled;
+    stream.avail_out = kXzStepBytes;
+    result = lzma_code(&stream, LZMA_FINISH);
+    filled = content->size() - stream.avail_out;
+  }
+  lzma_end(&stream);
+  content->resize(filled);
+  return result == LZMA_STREAM_END;
+}
+
+}  // namespace fdorigin
