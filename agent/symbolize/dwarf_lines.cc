@@ -284,17 +284,19 @@ void DwarfLines::ReadSequences(const ElfFile& file) {
     next = lines_.size();
     const std::optional<Unit> unit = Unit::At(lines_, at, &next);
     if (!unit) continue;
-    std::optional<uint64_t> low;
+    bool inside = false;  // of a sequence, which began at `low`
+    uint64_t low = 0;
     uint64_t start = unit->program;
     Run(*unit, Reader(lines_, unit->program, unit->end), [&](const Row& row, uint64_t position) {
-      if (!low) low = row.address;
+      if (!inside) low = row.address;
+      inside = true;
       if (!row.ends_sequence) return true;
       // Linkers leave the tables of functions that they removed, at address 0 or beyond the end.
-      if (*low < row.address && code.EndOf(*low) != 0) {
+      if (low < row.address && code.EndOf(low) != 0) {
         sequences_.push_back(
-            {.low = *low, .high = row.address, .reach = 0, .unit = at, .start = start});
+            {.low = low, .high = row.address, .reach = 0, .unit = at, .start = start});
       }
-      low.reset();
+      inside = false;
       start = position;
       return true;
     });
@@ -322,16 +324,17 @@ SourceLine DwarfLines::Find(uint64_t address) const {
   const std::optional<Unit> unit = Unit::At(lines_, sequence->unit, &next);
   if (!unit) return {};
   // A row holds up to the next one; of several at one address the last one holds.
-  std::optional<Row> holder;
+  bool held = false;
+  Row holder = {};
   Run(*unit, Reader(lines_, sequence->start, unit->end), [&](const Row& row, uint64_t) {
-    if (row.address > address && holder) return false;
-    holder.reset();
-    if (row.address <= address && !row.ends_sequence) holder = row;
+    if (row.address > address && held) return false;
+    held = row.address <= address && !row.ends_sequence;
+    if (held) holder = row;
     return !row.ends_sequence;
   });
   // Line 0 is what compilers say of code that no line stands for.
-  if (!holder || holder->line <= 0 || holder->line > kMaxLine) return {};
-  SourceLine found{.file = FileName(*unit, holder->file), .line = static_cast<int>(holder->line)};
+  if (!held || holder.line <= 0 || holder.line > kMaxLine) return {};
+  SourceLine found{.file = FileName(*unit, holder.file), .line = static_cast<int>(holder.line)};
   return found.file.empty() ? SourceLine{} : found;
 }
 
