@@ -70,7 +70,7 @@ TEST_CASE("a library makes system calls if objdump says so") {
 TEST_CASE("bytes inside another instruction are no system call") {
   std::vector<uint8_t> code(64, 0x90);                          // nop
   const uint8_t load[] = {0xb8, 0x0f, 0x05, 0x00, 0x00, 0xc3};  // mov $0x50f,%eax; ret
-  code.insert(code.end(), std::begin(load), std::end(load));
+  for (const uint8_t byte : load) code.push_back(byte);
   CHECK_FALSE(HasSystemCall(code));
   code.push_back(0x0f);
   CHECK_FALSE(HasSystemCall(code));
