@@ -8,7 +8,7 @@ namespace fdorigin {
 // Why a recorded call has the Java frames it has, or none (the report's origin.javaStack).
 enum class JavaStackStatus : uint8_t {
   kComplete = 0,        // every Java frame of the thread
-  kTruncated = 1,       // the innermost `depth` frames
+  kTruncated = 1,       // `depth` frames: the innermost, and the outermost where they are known
   kNotAJavaThread = 2,  // the thread has no Java frames: "none"
   kBeforeVmInit = 3,    // JVMTI answers WRONG_PHASE
   kAfterVmDeath = 4,

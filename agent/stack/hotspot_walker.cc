@@ -1,5 +1,6 @@
 #include "stack/hotspot_walker.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -89,11 +90,16 @@ class HotspotWalker::Pass {
         low_(sp),
         high_(Load<uint64_t>(thread, layout_.thread_stack_base)),
         frames_(frames),
-        max_(max) {}
+        max_(max),
+        kept_last_(max / 4 < kOutermost ? max / 4 : kOutermost) {}
 
   HOOK_SAFE HotspotWalkEnd Walk(uint64_t anchor, JavaActivation* activations, int max_activations);
 
-  int frames() const { return count_; }
+  int frames() const { return total_ < max_ ? total_ : max_; }
+  int total() const { return total_; }
+  int innermost() const { return total_ > max_ ? max_ - kept_last_ : frames(); }
+  // Puts the outermost frames in order. At the end.
+  HOOK_SAFE void Finish();
   int activations() const { return activation_count_; }
   bool virtual_thread() const { return virtual_thread_; }
 
@@ -123,10 +129,15 @@ class HotspotWalker::Pass {
     end_ = end;
     return Step::kStop;
   }
-  HOOK_SAFE bool Add(MethodId method, int32_t bci) {
-    if (count_ == max_) return false;
-    frames_[count_++] = {method, bci};
-    return true;
+  // Beyond `max_` the latest ones go round in the places of the last ones.
+  HOOK_SAFE void Add(const JavaFrame& frame) {
+    const int over = total_ - max_;
+    ++total_;
+    if (over < 0) {
+      frames_[total_ - 1] = frame;
+    } else if (kept_last_ > 0) {
+      frames_[max_ - kept_last_ + over % kept_last_] = frame;
+    }
   }
 
   HOOK_SAFE Step Interpreted(Cursor* at);
@@ -155,11 +166,18 @@ class HotspotWalker::Pass {
   const uint64_t high_;
   JavaFrame* frames_;
   const int max_;
-  int count_ = 0;
+  const int kept_last_;
+  int total_ = 0;
   int activation_count_ = 0;
   bool virtual_thread_ = false;
   HotspotWalkEnd end_ = HotspotWalkEnd::kOutermost;
 };
+
+void HotspotWalker::Pass::Finish() {
+  if (total_ <= max_ || kept_last_ == 0) return;
+  JavaFrame* last = frames_ + (max_ - kept_last_);
+  std::rotate(last, last + (total_ - max_) % kept_last_, last + kept_last_);
+}
 
 HotspotWalkEnd HotspotWalker::Pass::Walk(uint64_t anchor, JavaActivation* activations,
                                          int max_activations) {
@@ -174,10 +192,13 @@ HotspotWalkEnd HotspotWalker::Pass::Walk(uint64_t anchor, JavaActivation* activa
     low_ = sp;
 
     JavaActivation* activation = &activations[activation_count_++];
-    *activation = {.first = count_, .count = 0, .anchor_sp = sp, .anchor_pc = pc};
+    *activation = {.first = total_, .count = 0, .anchor_sp = sp, .anchor_pc = pc};
     Step step = Step::kOn;
     for (bool innermost = true; step == Step::kOn; innermost = false) {
-      if (++steps > kMaxSteps) return HotspotWalkEnd::kBadStack;
+      if (++steps > kMaxSteps) {
+        activation->count = total_ - activation->first;
+        return HotspotWalkEnd::kDepth;
+      }
       if (layout_.interpreter.Contains(at.pc)) {
         step = Interpreted(&at);
       } else if (at.pc == layout_.call_stub_return_pc) {
@@ -186,7 +207,7 @@ HotspotWalkEnd HotspotWalker::Pass::Walk(uint64_t anchor, JavaActivation* activa
         step = Blob(&at, innermost, activation, &anchor);
       }
     }
-    activation->count = count_ - activation->first;
+    activation->count = total_ - activation->first;
     if (step == Step::kStop) return end_;
   }
 }
@@ -201,7 +222,7 @@ HotspotWalker::Pass::Step HotspotWalker::Pass::Interpreted(Cursor* at) {
                                    LoadSlot(at->fp, kInterpreterBcpSlot), &id, &bci)) {
     return Stop(HotspotWalkEnd::kBadMethod);
   }
-  if (!Add(id, bci)) return Stop(HotspotWalkEnd::kDepth);
+  Add({id, bci});
 
   const uint64_t sender_sp = Slot(at->fp, kSenderSpSlot);
   *at = {.pc = LoadSlot(at->fp, kReturnSlot),
@@ -282,7 +303,6 @@ HotspotWalker::Pass::Step HotspotWalker::Pass::Blob(Cursor* at, bool innermost,
   const uint64_t blob = walker_->FindBlob(at->pc);
   if (blob == 0) return Stop(HotspotWalkEnd::kUnknownCode);
   int words = AddCached(blob, at->pc);
-  if (words < 0) return Stop(HotspotWalkEnd::kDepth);
   const bool cached = words > 0;
   if (!cached) {
     if (layout_.blob_kind >= 0 && Load<uint8_t>(blob, layout_.blob_kind) == layout_.kind_upcall) {
@@ -332,7 +352,8 @@ HotspotWalker::Pass::Step HotspotWalker::Pass::Nmethod(const Cursor& at, uint64_
     }
     MethodId id;
     if (!walker_->methods_->Intern(method, &id)) return Stop(HotspotWalkEnd::kBadMethod);
-    return Add(id, -1) ? Step::kOn : Stop(HotspotWalkEnd::kDepth);
+    Add({id, -1});
+    return Step::kOn;
   }
   uint64_t pc = at.pc;
   if (IsDeoptimized(blob, pc)) {
@@ -355,8 +376,7 @@ uint64_t HotspotWalker::Pass::CompilationOf(uint64_t blob) const {
          Load<uint32_t>(blob, layout_.nmethod_entry_bci);
 }
 
-// Adds the frames of `pc` if they are known. The size of the frame in words if so; 0 if not, and -1
-// where there was no room for all.
+// Adds the frames of `pc` if they are known. The size of the frame in words if so; 0 if not.
 int HotspotWalker::Pass::AddCached(uint64_t blob, uint64_t pc) {
   const CachedCode& entry = CacheEntry(blob, pc);
   const uint64_t sequence = entry.sequence.load(std::memory_order_acquire);
@@ -367,16 +387,15 @@ int HotspotWalker::Pass::AddCached(uint64_t blob, uint64_t pc) {
   }
   const uint64_t sizes = entry.sizes.load(std::memory_order_relaxed);
   const int count = static_cast<int>(sizes & 0xff);
-  const int room = max_ - count_;
-  const int taken = count < room ? count : room;
-  for (int i = 0; i < taken && i < CachedCode::kFrames; ++i) {
+  JavaFrame frames[CachedCode::kFrames];
+  for (int i = 0; i < count && i < CachedCode::kFrames; ++i) {
     const uint64_t word = entry.frames[i].load(std::memory_order_relaxed);
-    frames_[count_ + i] = {static_cast<MethodId>(word >> 32), static_cast<int32_t>(word)};
+    frames[i] = {static_cast<MethodId>(word >> 32), static_cast<int32_t>(word)};
   }
   std::atomic_thread_fence(std::memory_order_acquire);
   if (entry.sequence.load(std::memory_order_relaxed) != sequence) return 0;
-  count_ += taken;
-  return taken == count ? static_cast<int>(sizes >> 8) : -1;
+  for (int i = 0; i < count && i < CachedCode::kFrames; ++i) Add(frames[i]);
+  return static_cast<int>(sizes >> 8);
 }
 
 void HotspotWalker::Pass::Cache(uint64_t blob, uint64_t pc, const JavaFrame* frames, int count) {
@@ -410,7 +429,7 @@ HotspotWalker::Pass::Step HotspotWalker::Pass::Compiled(uint64_t blob, uint64_t 
   bool all_named = true;
   for (int i = 0; i < count; ++i) {
     all_named &= decoded[i].method != MethodId::kNone;
-    if (!Add(decoded[i].method, decoded[i].bci)) return Stop(HotspotWalkEnd::kDepth);
+    Add(decoded[i]);
   }
   if (all_named) Cache(blob, pc, decoded, count);
   return Step::kOn;
@@ -514,7 +533,13 @@ HotspotWalk HotspotWalker::Walk(const void* thread, uint64_t sp, JavaFrame* fram
   HotspotWalk walk;
   walk.end = pass.Walk(java_thread + static_cast<uint64_t>(layout_.thread_anchor), activations,
                        max_activations);
+  pass.Finish();
   walk.frames = pass.frames();
+  walk.total = pass.total();
+  walk.innermost = pass.innermost();
+  if (walk.end == HotspotWalkEnd::kOutermost && walk.total > walk.frames) {
+    walk.end = HotspotWalkEnd::kDepth;
+  }
   walk.activations = pass.activations();
   walk.virtual_thread = pass.virtual_thread();
   return walk;

@@ -25,7 +25,7 @@ namespace fdorigin {
 // Why a walk ended.
 enum class HotspotWalkEnd : uint8_t {
   kOutermost = 0,    // all Java frames of the thread, or of the virtual thread
-  kDepth = 1,        // as many frames as were asked for
+  kDepth = 1,        // more frames than were asked for, or than are walked at all
   kFrozen = 2,       // the rest of the virtual thread's frames is in the Java heap
   kBadStack = 3,     // an address outside the thread's stack, or one that does not grow
   kUnknownCode = 4,  // a return address in no code that is known
@@ -44,7 +44,7 @@ struct JavaFrame {
 // A run of Java frames without native code between them, from the call out of Java (innermost) to
 // the call into Java.
 struct JavaActivation {
-  int first;  // of its frames
+  int first;  // of its frames, counted through all of the walk, also those that were not kept
   int count;
   // The anchor: stack pointer and pc of the Java code that called out. What is below it on the
   // stack is native code.
@@ -58,7 +58,11 @@ struct JavaActivation {
 };
 
 struct HotspotWalk {
-  int frames = 0;
+  int frames = 0;  // that were kept
+  int total = 0;
+  // Of more frames than were asked for, the innermost and the outermost are kept: so many of the
+  // first. Else equal to `frames`.
+  int innermost = 0;
   int activations = 0;
   HotspotWalkEnd end = HotspotWalkEnd::kOutermost;
   bool virtual_thread = false;  // the frames are a virtual thread's, and its carrier's are left out
@@ -67,6 +71,7 @@ struct HotspotWalk {
 class HotspotWalker {
  public:
   static constexpr int kMaxActivations = 64;
+  static constexpr int kOutermost = 32;  // frames kept of that end, but at most a quarter of all
 
   bool Create(Region* region, MethodStore* methods);
   // Before the first Walk(); only a layout that is usable().

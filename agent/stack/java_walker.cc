@@ -150,6 +150,8 @@ int JavaWalker::WalkJvmti(Frame* frames, int max) const {
   const HotspotWalk walk =
       hotspot_->Walk(thread, sp, found, max, activations->all, HotspotWalker::kMaxActivations);
   activations->count = walk.activations;
+  activations->total = walk.total;
+  activations->innermost = walk.innermost;
   for (int i = 0; i < walk.frames; ++i) {
     std::memset(&frames[i], 0, sizeof(Frame));
     frames[i].value = static_cast<uint64_t>(found[i].method);

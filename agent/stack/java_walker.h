@@ -59,15 +59,19 @@ class JavaWalker {
   // ask.
   HOOK_SAFE JavaStackStatus Gate(uint64_t sp, JNIEnv** env) const;
 
-  // The runs of Java frames between which native code is; none where that is not known.
+  // The runs of Java frames between which native code is; none where that is not known. There were
+  // `total` frames in all; where not all were kept, `innermost` of the first were, and the last.
   struct Activations {
     int count = 0;
+    int total = 0;
+    int innermost = 0;
     JavaActivation all[HotspotWalker::kMaxActivations];
   };
 
-  // Writes at most `max` frames, innermost first; the answer is their number. Only after Gate()
-  // said kComplete, with its `env` and `sp`. `may_block`: the caller holds no lock, so JVMTI may be
-  // asked, which may allocate and wait for a safepoint.
+  // Writes at most `max` frames, innermost first; the answer is their number. Of more than that the
+  // innermost are written, and some of the outermost where the VM's own data is read. Only after
+  // Gate() said kComplete, with its `env` and `sp`. `may_block`: the caller holds no lock, so JVMTI
+  // may be asked, which may allocate and wait for a safepoint.
   HOOK_SAFE int Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, int max,
                      JavaStackStatus* status, Activations* activations) const;
 

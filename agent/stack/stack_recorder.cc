@@ -99,20 +99,33 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
 
   int count = native.count;
   int natives_left = native_depth_ - native.count;
-  const auto add_java = [&](int first, int how_many) {
-    std::memcpy(static_cast<void*>(frames + count), java + first,
-                static_cast<size_t>(how_many) * sizeof(Frame));
-    count += how_many;
+  // Where frames were not kept, the one before says so.
+  const auto add_java = [&](int index) {
+    const int from_end = activations.total - index;
+    if (index < activations.innermost) {
+      frames[count++] = java[index];
+    } else if (from_end <= java_count - activations.innermost) {
+      frames[count++] = java[java_count - from_end];
+    } else {
+      if (count > 0) frames[count - 1].gap = 1;
+      return false;
+    }
+    return true;
   };
   if (activations.count == 0) {
-    add_java(0, java_count);
+    std::memcpy(static_cast<void*>(frames + count), java,
+                static_cast<size_t>(java_count) * sizeof(Frame));
+    count += java_count;
   } else if (!LeadsTo(activations.all[0], native.end, native.rest) && count > 0) {
     frames[count - 1].gap = 1;
   }
   for (int i = 0; i < activations.count; ++i) {
     const JavaActivation& activation = activations.all[i];
-    add_java(activation.first, activation.count);
-    if (activation.caller.pc == 0 || count == 0) continue;  // the walk ended here
+    bool kept = true;
+    for (int java_frame = 0; java_frame < activation.count; ++java_frame) {
+      kept = add_java(activation.first + java_frame);
+    }
+    if (!kept || activation.caller.pc == 0 || count == 0) continue;  // or the walk ended here
     WalkEnd end;
     WalkRegisters rest;
     const int added =
