@@ -96,6 +96,11 @@ HOOK_SAFE bool WantsStack(const struct stat& status) {
   return !sockets_only || S_ISSOCK(status.st_mode);
 }
 
+HOOK_SAFE bool HasJavaFrames(JavaStackStatus status) {
+  return status == JavaStackStatus::kComplete || status == JavaStackStatus::kTruncated ||
+         status == JavaStackStatus::kFrozen || status == JavaStackStatus::kStopped;
+}
+
 HOOK_SAFE CallRecord MakeRecord(CallId call, const void* frame, const CallArguments& arguments,
                                 bool with_stack) {
   CallRecord record;
@@ -124,6 +129,8 @@ HOOK_SAFE CallRecord MakeRecord(CallId call, const void* frame, const CallArgume
     if (stack.virtual_thread) {
       record.thread_kind = ThreadKind::kVirtual;
       record.thread_name = strings->Intern(stack.virtual_name);
+    } else if (thread_state.kind == ThreadKind::kNative && HasJavaFrames(stack.java_stack)) {
+      record.thread_kind = ThreadKind::kJava;  // started before VMInit, when no event tells
     } else if (thread_state.kind == ThreadKind::kNative && stack.through_jvm) {
       record.thread_kind = ThreadKind::kVm;
     }

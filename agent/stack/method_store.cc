@@ -80,8 +80,15 @@ MethodStore::Parts* MethodStore::PartsOf(uint32_t number) const {
 std::string_view MethodStore::SymbolText(uint64_t symbol) const {
   if (symbol == 0) return {};
   const size_t length = Load<uint16_t>(symbol, layout_.symbol_length);
-  return {reinterpret_cast<const char*>(symbol) + layout_.symbol_body,
-          length < kMaxName ? length : kMaxName};
+  const auto* text = reinterpret_cast<const char*>(symbol) + layout_.symbol_body;
+  if (length <= kMaxName) return {text, length};
+  // Cut between two characters, and not between the halves of a surrogate pair (JVM specification
+  // 4.4.7).
+  const auto byte = [text](size_t at) { return static_cast<unsigned char>(text[at]); };
+  size_t cut = kMaxName;
+  while (cut > 0 && (byte(cut) & 0xc0) == 0x80) --cut;
+  if (cut >= 3 && byte(cut) == 0xed && (byte(cut + 1) & 0xf0) == 0xb0) cut -= 3;
+  return {text, cut};
 }
 
 // Whether `method` is what `parts` was read from. Where a class was unloaded and one like it is

@@ -296,11 +296,18 @@ void JavaSymbolizer::ListClasses() {
 // Whose class of this name it is, and where it came from. Several loaders may have one of that
 // name; then only what is true of all of them is said.
 JavaSymbolizer::Class JavaSymbolizer::DescribeClass(std::string_view internal_name) {
+  // The suffix of a hidden class, an address of 16 digits, has a '+' before it here, a dot in
+  // JVMTI's signature, and a slash in stack traces. Any other '+' is part of the name.
+  constexpr std::string_view kSuffix = "+0x0123456789abcdef";
   std::string signature = "L" + std::string(internal_name) + ";";
-  // The suffix of a hidden class.
-  std::replace(signature.begin(), signature.end(), '+', '.');
   Class described;
-  described.name = ClassNameOf(signature);
+  described.name = ToUtf8(internal_name);
+  std::replace(described.name.begin(), described.name.end(), '/', '.');
+  if (const size_t plus = internal_name.rfind("+0x");
+      plus != std::string_view::npos && plus + kSuffix.size() == internal_name.size()) {
+    signature[plus + 1] = '.';
+    described.name[described.name.size() - kSuffix.size()] = '/';
+  }
   const PendingException pending(jni_);
   ListClasses();
   const auto [begin, end] = loaded_.equal_range(signature);

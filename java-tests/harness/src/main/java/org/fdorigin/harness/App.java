@@ -24,6 +24,7 @@ public enum App {
   HOARDER("probes", "org.fdorigin.apps.probes.Hoarder"),
   REGISTRY("probes", "org.fdorigin.apps.probes.Registry"),
   FALCONER("probes", "org.fdorigin.apps.probes.Falconer"),
+  KESTREL("probes", "org.fdorigin.apps.probes.Kestrel"),
   SMUGGLER("probes", "org.fdorigin.apps.probes.Smuggler"),
   SPELUNKER("probes", "org.fdorigin.apps.probes.Spelunker"),
   HAUNT("probes", "org.fdorigin.apps.probes.Haunt"),
@@ -32,7 +33,11 @@ public enum App {
   SIGHTSEER("probes", "org.fdorigin.apps.probes.Sightseer"),
   CAROUSEL("probes", "org.fdorigin.apps.probes.Carousel"),
   GOPHER("probes", "org.fdorigin.apps.probes.Gopher"),
-  HATCHERY("probes", "org.fdorigin.apps.probes.Hatchery");
+  HATCHERY("probes", "org.fdorigin.apps.probes.Hatchery"),
+  LAMPLIGHTER("probes", "org.fdorigin.apps.probes.Lamplighter"),
+  DRIFTER("probes", "org.fdorigin.apps.probes.Drifter"),
+  CHRONICLER("probes", "org.fdorigin.apps.probes.Chronicler"),
+  ABYSS("probes", "org.fdorigin.apps.probes.Abyss");
 
   private static final String MARK = "// MARK ";
 

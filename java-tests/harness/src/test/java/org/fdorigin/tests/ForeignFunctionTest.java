@@ -33,6 +33,48 @@ class ForeignFunctionTest {
     check(jdk, "libc=off");
   }
 
+  @EachJdk
+  void jnaAndJnrAreSeenAtLibcsEntry(Jdk jdk) throws IOException {
+    checkLibraries(jdk, "libc=on");
+  }
+
+  @EachJdk(17)
+  void jnaAndJnrAreSeenThroughDlsym(Jdk jdk) throws IOException {
+    checkLibraries(jdk, "libc=off");
+  }
+
+  /** Both have a library of their own that takes the function's address from dlsym. */
+  private static void checkLibraries(Jdk jdk, String option) throws IOException {
+    try (JvmUnderTest jvm =
+        JvmUnderTest.of(jdk, App.KESTREL)
+            .agent(option)
+            .standin(Generation.G3)
+            .jvm("--enable-native-access=ALL-UNNAMED")
+            .app("--hold")
+            .start()) {
+      jvm.ready();
+      int byJna = number(jvm.command("jna"), "fd");
+      int byJnr = number(jvm.command("jnr"), "fd");
+      Kernel kernel = Kernel.of(jvm.pid());
+      assertTrue(jvm.checkpoint(1).failed(), jvm::transcript);
+      Report report = jvm.report(1);
+      checkCalled(report, kernel, byJna, "jna", "stoopByJnaSixtyTwo");
+      checkCalled(report, kernel, byJnr, "jnr", "stoopByJnrSixtyThree");
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
+  private static void checkCalled(
+      Report report, Kernel kernel, int fd, String mark, String method) {
+    Report.Descriptor socket = report.descriptor(fd);
+    assertEquals(kernel.inode(fd), socket.json().path("inode").asLong());
+    assertEquals("traced", socket.attribution(), socket::toString);
+    assertEquals("socket", socket.origin().call());
+    assertEquals(
+        App.KESTREL.line(mark),
+        socket.origin().frame(App.KESTREL.mainClass() + "." + method).line());
+  }
+
   private static void check(Jdk jdk, String option) throws IOException {
     try (JvmUnderTest jvm =
         JvmUnderTest.of(jdk, App.FALCONER)

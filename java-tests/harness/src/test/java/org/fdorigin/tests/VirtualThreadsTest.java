@@ -1,0 +1,130 @@
+package org.fdorigin.tests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.util.List;
+import org.fdorigin.harness.App;
+import org.fdorigin.harness.Attempt;
+import org.fdorigin.harness.Build;
+import org.fdorigin.harness.EachJdk;
+import org.fdorigin.harness.FailureJoin;
+import org.fdorigin.harness.Generation;
+import org.fdorigin.harness.Jdk;
+import org.fdorigin.harness.JvmUnderTest;
+import org.fdorigin.harness.Kernel;
+import org.fdorigin.harness.Report;
+import org.fdorigin.harness.RequiresAgent;
+import org.fdorigin.harness.RequiresStandin;
+import org.fdorigin.harness.Testimony;
+
+/**
+ * What a virtual thread opens has its frames and never its carrier's: all of them, or, where some
+ * are in the heap and who calls may hold locks, those on the stack and the reason.
+ */
+@RequiresAgent
+@RequiresStandin
+class VirtualThreadsTest {
+
+  private static final String FROZEN = "the outer frames of the virtual thread were not on a stack";
+  private static final String CROSS = "org.fdorigin.apps.probes.Ferryman.cross";
+
+  private Kernel kernel;
+  private Report report;
+
+  @EachJdk({21, 25})
+  void whereverItsFramesAre(Jdk jdk) throws IOException {
+    see(jdk);
+  }
+
+  @EachJdk(25)
+  void whereverItsFramesAreInTheInterpreter(Jdk jdk) throws IOException {
+    see(jdk, "-Xint");
+  }
+
+  private void see(Jdk jdk, String... options) throws IOException {
+    try (JvmUnderTest jvm =
+        JvmUnderTest.of(jdk, App.DRIFTER)
+            .agent()
+            .standin(Generation.G3)
+            .jvm("-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames")
+            .jvm(options)
+            .app("--hold", "--library=" + Build.natives().resolve("libferryman.so"))
+            .start()) {
+      jvm.ready();
+      // On 21 a monitor pins, and a yield with one held does nothing.
+      boolean monitorPins = jdk.feature() < 24;
+      Testimony freshJdk = drift(jvm, "fresh-jdk");
+      Testimony freshJni = drift(jvm, "fresh-jni");
+      Testimony yieldedJdk = drift(jvm, "yielded-jdk");
+      Testimony yieldedJni = drift(jvm, "yielded-jni");
+      Testimony monitorJdk = drift(jvm, "monitor-jdk");
+      Testimony monitorJni = drift(jvm, "monitor-jni");
+      Testimony pinnedJdk = drift(jvm, "pinned-jdk");
+      Testimony pinnedJni = drift(jvm, "pinned-jni");
+      kernel = Kernel.of(jvm.pid());
+      Attempt attempt = jvm.checkpoint(1);
+      assertTrue(attempt.failed(), jvm::transcript);
+      report = jvm.report(1);
+      FailureJoin.check(report, attempt, kernel);
+      checkJdk(freshJdk);
+      checkJdk(yieldedJdk);
+      checkJdk(monitorJdk);
+      checkJdk(pinnedJdk);
+      checkJni(freshJni, false);
+      checkJni(yieldedJni, true);
+      checkJni(monitorJni, !monitorPins);
+      checkJni(pinnedJni, false);
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
+  private static Testimony drift(JvmUnderTest jvm, String water) {
+    Testimony said = Testimony.parse(jvm.command(water).get("opened"));
+    assertEquals("drifter", said.thread());
+    assertTrue(said.frames().size() > 60, said::toString);
+    return said;
+  }
+
+  private void checkJdk(Testimony said) {
+    Report.Call origin = checkThread(said);
+    assertEquals("drifter", origin.json().path("thread").path("name").asText());
+    assertEquals("complete", origin.json().path("javaStack").asText());
+    assertEquals(said.frames(), said.below(origin));
+    String name = App.DRIFTER.mainClass() + "$Drift.landSeventyTwo";
+    assertEquals(App.DRIFTER.line("jdk"), origin.frame(name).line());
+  }
+
+  private void checkJni(Testimony said, boolean frozen) {
+    Report.Call origin = checkThread(said);
+    assertEquals(
+        List.of(CROSS), said.above(origin).stream().map(Testimony.Seen::name).toList());
+    String name = App.DRIFTER.mainClass() + "$Drift.landSeventyThree";
+    assertEquals(App.DRIFTER.line("jni"), origin.frame(name).line());
+    List<Testimony.Seen> below = said.below(origin);
+    if (frozen) {
+      assertEquals(FROZEN, origin.json().path("javaStack").asText());
+      assertTrue(below.size() < said.frames().size(), below::toString);
+      assertEquals(said.frames().subList(0, below.size()), below);
+    } else {
+      assertEquals("complete", origin.json().path("javaStack").asText());
+      assertEquals(said.frames(), below);
+    }
+  }
+
+  private Report.Call checkThread(Testimony said) {
+    Report.Call origin = said.origin(report, kernel);
+    assertEquals("java", origin.json().path("thread").path("kind").asText());
+    assertTrue(origin.json().path("thread").path("virtual").asBoolean(), origin.json()::toString);
+    assertTrue(
+        origin.javaFrames().stream()
+            .noneMatch(
+                frame ->
+                    frame.name().contains("ForkJoin")
+                        || frame.name().contains("CarrierThread")
+                        || frame.name().endsWith(".runContinuation")),
+        () -> "the carrier's frames: " + origin.stack());
+    return origin;
+  }
+}
