@@ -36,7 +36,9 @@ bool StartsWith(const char* text, const char* start) {
 // nmethod: its compile id is never given twice, so an entry that is found belongs to the very
 // nmethod that is on the stack now. That has lived since the entry was written, and so have its
 // methods: what is found needs no further check.
-// A writer makes the sequence number odd meanwhile; whoever meets that goes without the cache.
+// A writer makes the sequence number odd meanwhile; whoever meets that goes without the cache. What
+// lies between is stored with release and loaded with acquire order, so that nobody reads it as
+// older or younger than the number says.
 struct HotspotWalker::CachedCode {
   static constexpr int kFrames = 27;
 
@@ -380,19 +382,18 @@ uint64_t HotspotWalker::Pass::CompilationOf(uint64_t blob) const {
 int HotspotWalker::Pass::AddCached(uint64_t blob, uint64_t pc) {
   const CachedCode& entry = CacheEntry(blob, pc);
   const uint64_t sequence = entry.sequence.load(std::memory_order_acquire);
-  if ((sequence & 1) != 0 || entry.pc.load(std::memory_order_relaxed) != pc ||
-      entry.blob.load(std::memory_order_relaxed) != blob ||
-      entry.compilation.load(std::memory_order_relaxed) != CompilationOf(blob)) {
+  if ((sequence & 1) != 0 || entry.pc.load(std::memory_order_acquire) != pc ||
+      entry.blob.load(std::memory_order_acquire) != blob ||
+      entry.compilation.load(std::memory_order_acquire) != CompilationOf(blob)) {
     return 0;
   }
-  const uint64_t sizes = entry.sizes.load(std::memory_order_relaxed);
+  const uint64_t sizes = entry.sizes.load(std::memory_order_acquire);
   const int count = static_cast<int>(sizes & 0xff);
   JavaFrame frames[CachedCode::kFrames];
   for (int i = 0; i < count && i < CachedCode::kFrames; ++i) {
-    const uint64_t word = entry.frames[i].load(std::memory_order_relaxed);
+    const uint64_t word = entry.frames[i].load(std::memory_order_acquire);
     frames[i] = {static_cast<MethodId>(word >> 32), static_cast<int32_t>(word)};
   }
-  std::atomic_thread_fence(std::memory_order_acquire);
   if (entry.sequence.load(std::memory_order_relaxed) != sequence) return 0;
   for (int i = 0; i < count && i < CachedCode::kFrames; ++i) Add(frames[i]);
   return static_cast<int>(sizes >> 8);
@@ -406,17 +407,16 @@ void HotspotWalker::Pass::Cache(uint64_t blob, uint64_t pc, const JavaFrame* fra
       !entry.sequence.compare_exchange_strong(sequence, sequence + 1, std::memory_order_acq_rel)) {
     return;
   }
-  std::atomic_thread_fence(std::memory_order_release);
-  entry.pc.store(pc, std::memory_order_relaxed);
-  entry.blob.store(blob, std::memory_order_relaxed);
-  entry.compilation.store(CompilationOf(blob), std::memory_order_relaxed);
+  entry.pc.store(pc, std::memory_order_release);
+  entry.blob.store(blob, std::memory_order_release);
+  entry.compilation.store(CompilationOf(blob), std::memory_order_release);
   const auto words = Load<uint32_t>(blob, layout_.blob_frame_size);
   entry.sizes.store(static_cast<uint64_t>(words) << 8 | static_cast<uint64_t>(count),
-                    std::memory_order_relaxed);
+                    std::memory_order_release);
   for (int i = 0; i < count; ++i) {
     entry.frames[i].store(
         static_cast<uint64_t>(frames[i].method) << 32 | static_cast<uint32_t>(frames[i].bci),
-        std::memory_order_relaxed);
+        std::memory_order_release);
   }
   entry.sequence.store(sequence + 2, std::memory_order_release);
 }
