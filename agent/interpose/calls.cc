@@ -124,7 +124,7 @@ constexpr CallInfo kCalls[] = {{"", {}},
 };
 
 // What is in the table for the system calls that begin a child (arch/x86_64/system_call_stub.S).
-void* const kMakesChild = reinterpret_cast<void*>(1);
+void* const kMakesChild = reinterpret_cast<void*>(FDORIGIN_MAKES_CHILD);
 constexpr long kChildMakers[] = {
     SYS_clone,
     SYS_clone3,

@@ -19,7 +19,7 @@ FdoriginSyscallStub:
         movq    (%r11,%rdi,8), %r11
         testq   %r11, %r11
         je      1f
-        cmpq    $1, %r11                // FDORIGIN_MAKES_CHILD
+        cmpq    $FDORIGIN_MAKES_CHILD, %r11
         je      2f
         // The hook takes what the system call takes, and returns to the caller of syscall().
         movq    %rsi, %rdi

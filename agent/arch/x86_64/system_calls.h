@@ -7,6 +7,9 @@
 // Above the numbers of all system calls.
 #define FDORIGIN_SYSTEM_CALL_LIMIT 512
 
+// In the table of hooks, what stands for a system call that begins a child.
+#define FDORIGIN_MAKES_CHILD 1
+
 // clang-format off
 #define FDORIGIN_SYSTEM_CALLS_OF_ARCH(X)                                                          \
   X(open,           int(const char*, int, mode_t), Opens,      {"flags", kOpenFlags})             \

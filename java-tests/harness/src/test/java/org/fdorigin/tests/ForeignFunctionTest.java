@@ -45,14 +45,7 @@ class ForeignFunctionTest {
 
   /** Both have a library of their own that takes the function's address from dlsym. */
   private static void checkLibraries(Jdk jdk, String option) throws IOException {
-    try (JvmUnderTest jvm =
-        JvmUnderTest.of(jdk, App.KESTREL)
-            .agent(option)
-            .standin(Generation.G3)
-            .jvm("--enable-native-access=ALL-UNNAMED")
-            .app("--hold")
-            .start()) {
-      jvm.ready();
+    try (JvmUnderTest jvm = start(jdk, App.KESTREL, option)) {
       int byJna = number(jvm.command("jna"), "fd");
       int byJnr = number(jvm.command("jnr"), "fd");
       Kernel kernel = Kernel.of(jvm.pid());
@@ -76,14 +69,7 @@ class ForeignFunctionTest {
   }
 
   private static void check(Jdk jdk, String option) throws IOException {
-    try (JvmUnderTest jvm =
-        JvmUnderTest.of(jdk, App.FALCONER)
-            .agent(option)
-            .standin(Generation.G3)
-            .jvm("--enable-native-access=ALL-UNNAMED")
-            .app("--hold")
-            .start()) {
-      jvm.ready();
+    try (JvmUnderTest jvm = start(jdk, App.FALCONER, option)) {
       int fd = number(jvm.command("cast"), "fd");
       long inode = Kernel.of(jvm.pid()).inode(fd);
       assertTrue(jvm.checkpoint(1).failed(), jvm::transcript);
@@ -98,5 +84,17 @@ class ForeignFunctionTest {
       assertEquals("udp", socket.socket().path("protocol").asText());
       assertEquals(0, jvm.exit(), jvm::transcript);
     }
+  }
+
+  private static JvmUnderTest start(Jdk jdk, App app, String option) throws IOException {
+    JvmUnderTest jvm =
+        JvmUnderTest.of(jdk, app)
+            .agent(option)
+            .standin(Generation.G3)
+            .jvm("--enable-native-access=ALL-UNNAMED")
+            .app("--hold")
+            .start();
+    jvm.ready();
+    return jvm;
   }
 }
