@@ -34,12 +34,12 @@ class StackRecorder {
     native_depth_ = native < kMaxNativeDepth ? native : kMaxNativeDepth;
   }
 
-  // `registers`: of the code that made the hooked call. `may_block` as in JavaWalker::Walk().
   // NativeWalker::IsUnderLoader().
   HOOK_SAFE bool IsUnderLoader(const WalkRegisters& registers) {
     return native_->IsUnderLoader(registers);
   }
 
+  // `registers`: of the code that made the hooked call. `may_block` as in JavaWalker::Walk().
   HOOK_SAFE RecordedStack Record(const WalkRegisters& registers, bool may_block);
 
  private:
