@@ -322,7 +322,7 @@ public class SelfCheck {
 
   private static Object fileChannel() throws Exception {
     warmUpNio();
-    Set<Integer> before = openNumbers();
+    Map<Integer, String> before = openDescriptors();
     FileChannel channel = FileChannel.open(Path.of("/etc/hostname"), StandardOpenOption.READ);
     if (GENERATION == 3) {
       // Opened by path, but the FileDescriptor is all that a CRaC JDK has of it.
@@ -337,13 +337,11 @@ public class SelfCheck {
   private static Object directoryStream() throws Exception {
     // No java.io.FileDescriptor is behind it: in every generation the VM's scan finds it. The JDK
     // opens the directory and duplicates the descriptor.
-    Set<Integer> before = openNumbers();
+    Map<Integer, String> before = openDescriptors();
     Object stream = Files.newDirectoryStream(Path.of("/proc/self/attr"));
-    for (int fd : openNumbers()) {
-      if (before.contains(fd)) {
-        continue;
-      }
-      String path = Pattern.quote(Files.readSymbolicLink(descriptor(fd)).toString());
+    for (var opened : openedSince(before).entrySet()) {
+      String path = Pattern.quote(opened.getValue());
+      int fd = opened.getKey();
       expectOpen("File", GENERATION == 3 ? "FD fd=" + fd + " type=directory path=" + path : path);
     }
     if (EXPECTED.isEmpty()) {
@@ -370,13 +368,11 @@ public class SelfCheck {
   }
 
   private static Object childProcess() throws Exception {
-    Set<Integer> before = openNumbers();
+    Map<Integer, String> before = openDescriptors();
     Process process = new ProcessBuilder("cat").start();
-    for (int fd : openNumbers()) {
-      if (before.contains(fd)) {
-        continue;
-      }
-      String link = Pattern.quote(Files.readSymbolicLink(descriptor(fd)).toString());
+    for (var opened : openedSince(before).entrySet()) {
+      int fd = opened.getKey();
+      String link = Pattern.quote(opened.getValue());
       expectOpen("Resource", GENERATION == 3 ? "FileDescriptor " + fd + ": fifo: " + link : link);
     }
     if (EXPECTED.size() != 3) {
@@ -403,15 +399,10 @@ public class SelfCheck {
 
   private static Object busySelector() throws Exception {
     warmUpNio();
-    Set<Integer> before = openNumbers();
+    Map<Integer, String> before = openDescriptors();
     Selector selector = Selector.open();
     Map<String, Integer> numbers = new LinkedHashMap<>();
-    for (int fd : openNumbers()) {
-      if (before.contains(fd)) {
-        continue;
-      }
-      numbers.put(Files.readSymbolicLink(descriptor(fd)).toString(), fd);
-    }
+    openedSince(before).forEach((fd, link) -> numbers.put(link, fd));
     ServerSocketChannel channel = ServerSocketChannel.open().bind(null);
     channel.configureBlocking(false);
     channel.register(selector, SelectionKey.OP_ACCEPT);
@@ -461,19 +452,17 @@ public class SelfCheck {
   }
 
   private static Object watchServiceScanned() throws Exception {
-    Set<Integer> before = openNumbers();
+    Map<Integer, String> before = openDescriptors();
     WatchService service = FileSystems.getDefault().newWatchService();
     Path.of("/tmp").register(service, StandardWatchEventKinds.ENTRY_CREATE);
     expectWatchServiceScanned(before);
     return service;
   }
 
-  private static void expectWatchServiceScanned(Set<Integer> before) throws Exception {
-    for (int fd : openNumbers()) {
-      if (before.contains(fd)) {
-        continue;
-      }
-      String link = Pattern.quote(Files.readSymbolicLink(descriptor(fd)).toString());
+  private static void expectWatchServiceScanned(Map<Integer, String> before) {
+    for (var opened : openedSince(before).entrySet()) {
+      int fd = opened.getKey();
+      String link = Pattern.quote(opened.getValue());
       boolean socket = link.contains("socket:");
       String message = link;
       if (GENERATION == 3) {
@@ -491,7 +480,7 @@ public class SelfCheck {
   }
 
   private static Object watchServiceWithKeys() throws Exception {
-    Set<Integer> before = openNumbers();
+    Map<Integer, String> before = openDescriptors();
     WatchService service = FileSystems.getDefault().newWatchService();
     Path.of("/tmp").register(service, StandardWatchEventKinds.ENTRY_CREATE);
     if (GENERATION != 0) {
@@ -595,15 +584,11 @@ public class SelfCheck {
     SocketChannel.open().close();
   }
 
-  private static Path descriptor(int fd) {
-    return Path.of("/proc/self/fd/" + fd);
-  }
-
   /**
-   * The numbers of all open descriptors, without those of jars, which class loading may open at any
-   * time, and without that by which the list is read.
+   * The links of all open descriptors by their numbers, as two readings in a row show them, without
+   * those of jars, which class loading may open at any time, and without that by which the list is
+   * read.
    */
-  /** What is open, by number, with its link; not what the JVM opens for a moment only. */
   private static Map<Integer, String> openDescriptors() {
     Map<Integer, String> seen = listDescriptors();
     while (true) {
@@ -630,17 +615,22 @@ public class SelfCheck {
     return links;
   }
 
-  private static Set<Integer> openNumbers() {
-    return new TreeSet<>(openDescriptors().keySet());
+  /**
+   * What is open now and was not before, by number and link both: the number may have been that of
+   * something which the JVM held open for a moment.
+   */
+  private static Map<Integer, String> openedSince(Map<Integer, String> before) {
+    Map<Integer, String> opened = openDescriptors();
+    opened.entrySet().removeAll(before.entrySet());
+    return opened;
   }
 
   private static Set<String> openLinks() {
     return new TreeSet<>(openDescriptors().values());
   }
 
-  private static int newNumber(Set<Integer> before) {
-    Set<Integer> opened = openNumbers();
-    opened.removeAll(before);
+  private static int newNumber(Map<Integer, String> before) {
+    Set<Integer> opened = openedSince(before).keySet();
     if (opened.size() != 1) {
       throw new IllegalStateException("not one new descriptor: " + opened);
     }
