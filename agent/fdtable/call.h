@@ -16,6 +16,7 @@ namespace fdorigin {
 enum class ArgumentKind : uint8_t {
   kNone = 0,
   kInt,
+  kUnsigned,
   kFd,
   kSocketDomain,    // AF_*
   kSocketType,      // SOCK_* with SOCK_CLOEXEC, SOCK_NONBLOCK
@@ -44,9 +45,12 @@ struct CallInfo {
 
 enum class ThreadKind : uint8_t { kNative = 0, kJava = 1, kVirtual = 2, kVm = 3 };
 
-inline constexpr int kMaxRecordedAddress = 36;
+// A sockaddr_in6 is whole; of a long path, the report has the whole from the kernel where the
+// socket is bound to it.
+inline constexpr int kMaxRecordedAddress = 28;
 
-// One call on a descriptor: its origin, or one step of its history. Lives in the region; 96 bytes.
+// One call on a descriptor: its origin, or one step of its history. Lives in the region; 72 bytes,
+// so that a listening socket (socket, bind, listen) takes no more than 256 with its slot.
 struct CallRecord {
   int64_t at_ns;  // CLOCK_REALTIME, nanoseconds, when the call returned
   StackId stack;
@@ -58,11 +62,10 @@ struct CallRecord {
   JavaStackStatus java_stack;
   ThreadKind thread_kind;
   uint8_t address_size;  // of the whole sockaddr, at most 255; it is cut where `address` is shorter
-  int64_t arguments[kMaxArguments];
+  int32_t arguments[kMaxArguments];      // all are int or unsigned, or of interest in that range
   uint8_t address[kMaxRecordedAddress];  // a sockaddr, cut
-  uint32_t reserved;
 };
-static_assert(sizeof(CallRecord) == 96, "CallRecord is part of the region's layout");
+static_assert(sizeof(CallRecord) == 72, "CallRecord is part of the region's layout");
 
 }  // namespace fdorigin
 

@@ -12,7 +12,7 @@ namespace {
 constexpr int kSlotsPerChunk = 512;
 constexpr int kChunks = FdTable::kMaxFd / kSlotsPerChunk;
 constexpr int kCellsPerBlock = 64;
-constexpr uint32_t kUnit = 16;  // cell numbers are region offsets in units of this many bytes
+constexpr uint32_t kUnit = 8;  // cell numbers are region offsets in units of this many bytes
 
 // Slot::state: bit 0 is the lock, the rest the generation.
 constexpr uint32_t kLocked = 1;

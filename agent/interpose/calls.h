@@ -87,7 +87,7 @@
   X(pipe2,          pipe2,          kPrimitive, MakesPair,     {"flags", kOpenFlags})             \
   X(epoll_create,   epoll_create,   kPrimitive, MakesOne,      {"size", kInt})                    \
   X(epoll_create1,  epoll_create1,  kPrimitive, MakesOne,      {"flags", kEpollFlags})            \
-  X(eventfd,        eventfd,        kPrimitive, MakesOne,      {"initval", kInt}, {"flags", kEventFdFlags}) \
+  X(eventfd,        eventfd,        kPrimitive, MakesOne,      {"initval", kUnsigned}, {"flags", kEventFdFlags}) \
   X(timerfd_create, timerfd_create, kPrimitive, MakesOne,      {"clockid", kClock}, {"flags", kInt}) \
   X(signalfd,       signalfd,       kPrimitive, MakesSignalFd, {"fd", kFd}, {"flags", kInt})      \
   X(inotify_init,   inotify_init,   kPrimitive, MakesOne,      {nullptr, kNone})                  \
@@ -133,7 +133,7 @@
   X(memfd_secret,   int(unsigned), MakesOne,                   {"flags", kInt})                   \
   X(pipe2,          int(int*, int), MakesPair,                 {"flags", kOpenFlags})             \
   X(epoll_create1,  int(int), MakesOne,                        {"flags", kEpollFlags})            \
-  X(eventfd2,       int(unsigned, int), MakesOne,              {"initval", kInt}, {"flags", kEventFdFlags}) \
+  X(eventfd2,       int(unsigned, int), MakesOne,              {"initval", kUnsigned}, {"flags", kEventFdFlags}) \
   X(timerfd_create, int(int, int), MakesOne,                   {"clockid", kClock}, {"flags", kInt}) \
   X(signalfd4,      int(int, const void*, size_t, int), MakesSignalFd, {"fd", kFd}, {nullptr, kNone}, {"sizemask", kInt}) \
   X(inotify_init1,  int(int), MakesOne,                        {"flags", kInt})                   \

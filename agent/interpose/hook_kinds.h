@@ -39,11 +39,11 @@ HOOK_SAFE F Original(CallId call) {
 
 // Numbers are kept as they are; pointers are not the report's business.
 template <typename T>
-int64_t KeptArgument(T argument) {
+int32_t KeptArgument(T argument) {
   if constexpr (std::is_pointer_v<T>) {
     return 0;
   } else {
-    return static_cast<int64_t>(argument);
+    return static_cast<int32_t>(argument);
   }
 }
 

@@ -32,7 +32,7 @@ namespace fdorigin {
 
 // The arguments of a call as they are kept.
 struct CallArguments {
-  int64_t values[kMaxArguments] = {};
+  int32_t values[kMaxArguments] = {};
   const sockaddr* address = nullptr;
   socklen_t address_size = 0;
   int from_fd = -1;

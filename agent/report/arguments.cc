@@ -123,10 +123,10 @@ std::string WithFlags(std::string text, std::span<const Constant> constants, uin
   return text;
 }
 
-// int arguments were widened with their sign: flags are looked at as the 32 bits that they are.
-uint64_t Bits(int64_t value) { return static_cast<uint32_t>(value); }
+// Flags are looked at as the 32 bits that they are.
+uint64_t Bits(int32_t value) { return static_cast<uint32_t>(value); }
 
-nlohmann::json SocketType(int64_t value) {
+nlohmann::json SocketType(int32_t value) {
   constexpr uint64_t kFlagBits = SOCK_CLOEXEC | SOCK_NONBLOCK;
   const uint64_t bits = Bits(value);
   // accept4 has the flags alone.
@@ -137,7 +137,7 @@ nlohmann::json SocketType(int64_t value) {
   return WithFlags(text, kSocketFlags, bits & kFlagBits);
 }
 
-std::string OpenFlags(const CallInfo& call, int64_t value) {
+std::string OpenFlags(const CallInfo& call, int32_t value) {
   const uint64_t bits = Bits(value);
   // pipe2 and dup3 take flags of this family, but no access mode.
   const bool opens = std::string_view(call.name).find("open") != std::string_view::npos;
@@ -150,15 +150,15 @@ std::string OpenFlags(const CallInfo& call, int64_t value) {
 }
 
 // The value of the first argument of a kind.
-const int64_t* FindArgument(const CallInfo& call, const CallRecord& record, ArgumentKind kind) {
+const int32_t* FindArgument(const CallInfo& call, const CallRecord& record, ArgumentKind kind) {
   for (int i = 0; i < kMaxArguments; ++i) {
     if (call.arguments[i].kind == kind) return &record.arguments[i];
   }
   return nullptr;
 }
 
-nlohmann::json SocketProtocol(const CallInfo& call, const CallRecord& record, int64_t value) {
-  const int64_t* domain = FindArgument(call, record, ArgumentKind::kSocketDomain);
+nlohmann::json SocketProtocol(const CallInfo& call, const CallRecord& record, int32_t value) {
+  const int32_t* domain = FindArgument(call, record, ArgumentKind::kSocketDomain);
   if (domain != nullptr && *domain == AF_NETLINK) return Named(kNetlinkProtocols, value);
   const bool internet = domain == nullptr || *domain == AF_INET || *domain == AF_INET6;
   return internet && value != 0 ? Named(kInternetProtocols, value) : nlohmann::json(value);
@@ -167,7 +167,7 @@ nlohmann::json SocketProtocol(const CallInfo& call, const CallRecord& record, in
 // open() takes a mode only with O_CREAT or O_TMPFILE; without, what was recorded is a stray
 // register.
 bool UsesMode(const CallInfo& call, const CallRecord& record) {
-  const int64_t* flags = FindArgument(call, record, ArgumentKind::kOpenFlags);
+  const int32_t* flags = FindArgument(call, record, ArgumentKind::kOpenFlags);
   if (flags == nullptr) return true;
   constexpr uint64_t kTmpfile = O_TMPFILE;
   return (Bits(*flags) & O_CREAT) != 0 || (Bits(*flags) & kTmpfile) == kTmpfile;
@@ -175,13 +175,15 @@ bool UsesMode(const CallInfo& call, const CallRecord& record) {
 
 // Null where the argument is not to be shown.
 nlohmann::json Render(const CallInfo& call, const CallRecord& record, ArgumentKind kind,
-                      int64_t value) {
+                      int32_t value) {
   switch (kind) {
     case ArgumentKind::kNone:
       return nullptr;
     case ArgumentKind::kInt:
     case ArgumentKind::kFd:
       return value;
+    case ArgumentKind::kUnsigned:
+      return static_cast<uint32_t>(value);
     case ArgumentKind::kSocketDomain:
       return Named(kDomains, value);
     case ArgumentKind::kSocketType:

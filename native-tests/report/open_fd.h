@@ -73,7 +73,7 @@ inline constexpr CallInfo kTestCalls[] = {
       {"cmd", ArgumentKind::kFcntlCommand},
       {"arg", ArgumentKind::kInt}}},
     {"epoll_create1", {{"flags", ArgumentKind::kEpollFlags}, {}, {}}},
-    {"eventfd", {{"initval", ArgumentKind::kInt}, {"flags", ArgumentKind::kEventFdFlags}, {}}},
+    {"eventfd", {{"initval", ArgumentKind::kUnsigned}, {"flags", ArgumentKind::kEventFdFlags}, {}}},
     {"pipe2", {{"flags", ArgumentKind::kOpenFlags}, {}, {}}},
 };
 
@@ -85,7 +85,9 @@ inline CallRecord MakeRecord(TestCall call, std::initializer_list<int64_t> argum
   record.stack = stack;
   record.tid = 1;
   int i = 0;
-  for (const int64_t argument : arguments) record.arguments[i++] = argument;
+  for (const int64_t argument : arguments) {
+    record.arguments[i++] = static_cast<int32_t>(argument);
+  }
   return record;
 }
 

@@ -470,6 +470,7 @@ TEST_CASE("arguments are written as in the manual page") {
   CHECK(arguments(MakeRecord(kAcceptCall, {5, SOCK_CLOEXEC}))["flags"] == "SOCK_CLOEXEC");
   CHECK(arguments(MakeRecord(kEventFdCall, {1, EFD_CLOEXEC | EFD_NONBLOCK}))["flags"] ==
         "EFD_CLOEXEC|EFD_NONBLOCK");
+  CHECK(arguments(MakeRecord(kEventFdCall, {UINT32_MAX, 0}))["initval"] == UINT32_MAX);
   CHECK(arguments(MakeRecord(kEpollCall, {0}))["flags"] == "0");
   CallRecord long_path = MakeRecord(kConnectCall, {5});
   long_path.address[0] = AF_UNIX;
