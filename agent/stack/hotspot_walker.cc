@@ -296,7 +296,7 @@ bool HotspotWalker::Pass::IsDeoptimized(uint64_t blob, uint64_t pc) const {
   }
   const auto offset = static_cast<int64_t>(pc - blob);
   return offset == Load<int32_t>(blob, layout_.nmethod_deopt) ||
-         offset == Load<int32_t>(blob, layout_.nmethod_deopt_mh);
+         (layout_.nmethod_deopt_mh >= 0 && offset == Load<int32_t>(blob, layout_.nmethod_deopt_mh));
 }
 
 HotspotWalker::Pass::Step HotspotWalker::Pass::Blob(Cursor* at, bool innermost,

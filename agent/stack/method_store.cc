@@ -1,5 +1,6 @@
 #include "stack/method_store.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
@@ -15,6 +16,7 @@ constexpr int kVersions = 16;           // methods at one address that are still
 constexpr uint16_t kAccNative = 0x100;  // JVM specification, table 4.6-A
 // Bytes of a symbol that are compared and kept: what a StringStore takes.
 constexpr size_t kMaxName = 4095;
+constexpr size_t kSuffix = 19;  // "+0x" and 16 digits
 
 struct Root {
   RegionOffset index;
@@ -56,6 +58,7 @@ struct MethodStore::Parts {
   uint16_t access;
   uint16_t file_index;
   bool hidden;
+  bool anonymous;  // its class
   bool has_lines;  // though its table may be damaged, and not be kept
 };
 
@@ -101,7 +104,7 @@ bool MethodStore::IsStill(const Parts& parts, uint64_t method) const {
       Load<uint32_t>(parts.const_method, layout_.const_method_words) != parts.words ||
       HasLines(parts.const_method) != parts.has_lines ||
       Load<uint64_t>(parts.constants, layout_.pool_holder) != parts.holder ||
-      Load<uint16_t>(parts.constants, layout_.pool_source_file) != parts.file_index ||
+      SourceFileIndex(parts.constants, parts.holder) != parts.file_index ||
       Load<uint16_t>(method, layout_.method_access_flags) != parts.access) {
     return false;
   }
@@ -109,14 +112,34 @@ bool MethodStore::IsStill(const Parts& parts, uint64_t method) const {
   const auto same = [&](const Name& name, uint64_t symbol) {
     if (name.symbol != symbol) return false;
     const std::string_view text = SymbolText(symbol);
-    return name.size == text.size() &&
+    const size_t suffix = &name == &parts.class_name ? SuffixOf(parts, text) : 0;
+    return name.size == text.size() + suffix &&
            std::memcmp(region_->At<char>(name.text), text.data(), text.size()) == 0;
   };
-  return same(parts.class_name, Load<uint64_t>(parts.holder, layout_.klass_name)) &&
+  return IsAnonymous(parts.holder) == parts.anonymous &&
+         same(parts.class_name, Load<uint64_t>(parts.holder, layout_.klass_name)) &&
          same(parts.name, PoolEntry(entries, parts.shape >> 16)) &&
          same(parts.signature, PoolEntry(entries, parts.shape >> 32)) &&
          (parts.file_index == 0 || same(parts.file, PoolEntry(entries, parts.file_index))) &&
          (parts.line_size == 0 || std::memcmp(&parts + 1, LinesOf(parts), parts.line_size) == 0);
+}
+
+bool MethodStore::IsAnonymous(uint64_t holder) const {
+  return layout_.klass_flags >= 0 &&
+         (Load<uint16_t>(holder, layout_.klass_flags) & layout_.klass_anonymous_bit) != 0;
+}
+
+bool MethodStore::IsHidden(uint64_t method, uint64_t const_method) const {
+  if (layout_.method_flags >= 0) {
+    return (Load<uint16_t>(method, layout_.method_flags) & layout_.method_hidden_bit) != 0;
+  }
+  return (Load<uint16_t>(const_method, layout_.const_method_flags) &
+          layout_.const_method_hidden_bit) != 0;
+}
+
+uint16_t MethodStore::SourceFileIndex(uint64_t constants, uint64_t holder) const {
+  return layout_.klass_source_file >= 0 ? Load<uint16_t>(holder, layout_.klass_source_file)
+                                        : Load<uint16_t>(constants, layout_.pool_source_file);
 }
 
 bool MethodStore::HasLines(uint64_t const_method) const {
@@ -140,9 +163,9 @@ MethodStore::Parts MethodStore::Read(uint64_t method) const {
   parts.shape = Load<uint64_t>(parts.const_method, layout_.const_method_code_size);
   parts.words = Load<uint32_t>(parts.const_method, layout_.const_method_words);
   parts.access = Load<uint16_t>(method, layout_.method_access_flags);
-  parts.file_index = Load<uint16_t>(parts.constants, layout_.pool_source_file);
-  parts.hidden = layout_.method_flags >= 0 &&
-                 (Load<uint16_t>(method, layout_.method_flags) & layout_.method_hidden_bit) != 0;
+  parts.file_index = SourceFileIndex(parts.constants, parts.holder);
+  parts.hidden = IsHidden(method, parts.const_method);
+  parts.anonymous = IsAnonymous(parts.holder);
   const uint64_t entries = parts.constants + static_cast<uint64_t>(layout_.pool_size);
   parts.class_name = {.symbol = Load<uint64_t>(parts.holder, layout_.klass_name)};
   parts.name = {.symbol = PoolEntry(entries, parts.shape >> 16)};
@@ -189,7 +212,9 @@ bool MethodStore::LooksSound(uint64_t method) const {
   const auto constants = Load<uint64_t>(const_method, layout_.const_method_constants);
   if (!readable(constants, layout_.pool_size) || !has_table(constants)) return false;
   const auto holder = Load<uint64_t>(constants, layout_.pool_holder);
-  if (!readable(holder, layout_.klass_name + 8) || !has_table(holder)) return false;
+  const int holder_size =
+      std::max({layout_.klass_name, layout_.klass_source_file & ~7, layout_.klass_flags & ~7}) + 8;
+  if (!readable(holder, holder_size) || !has_table(holder)) return false;
 
   const auto length = Load<int32_t>(constants, layout_.pool_length);
   const uint64_t entries = constants + static_cast<uint64_t>(layout_.pool_size);
@@ -205,15 +230,14 @@ bool MethodStore::LooksSound(uint64_t method) const {
     return index != 0 && index < length && probe.Readable(entry) &&
            symbol_readable(Load<uint64_t>(entry, 0));
   };
-  const auto file = Load<uint16_t>(constants, layout_.pool_source_file);
+  const uint16_t file = SourceFileIndex(constants, holder);
   return symbol_readable(Load<uint64_t>(holder, layout_.klass_name)) &&
          entry_readable(Load<uint16_t>(const_method, layout_.const_method_name)) &&
          entry_readable(Load<uint16_t>(const_method, layout_.const_method_signature)) &&
          (file == 0 || entry_readable(file));
 }
 
-bool MethodStore::Keep(Name* name) {
-  const std::string_view text = SymbolText(name->symbol);
+bool MethodStore::Keep(Name* name, std::string_view text) {
   if (text.empty()) return true;
   const StringId id = strings_->Intern(text);
   if (id == StringId::kNone) return false;
@@ -222,10 +246,28 @@ bool MethodStore::Keep(Name* name) {
   return true;
 }
 
+// How much the class's name is longer than its symbol.
+size_t MethodStore::SuffixOf(const Parts& parts, std::string_view symbol) {
+  return parts.anonymous && symbol.size() <= kMaxName - kSuffix ? kSuffix : 0;
+}
+
+[[gnu::noinline]] bool MethodStore::KeepClassName(Parts* parts) {
+  const std::string_view text = SymbolText(parts->class_name.symbol);
+  if (SuffixOf(*parts, text) == 0) return Keep(&parts->class_name, text);
+  char name[kMaxName];
+  char* end = std::copy(text.begin(), text.end(), name);
+  end = std::copy_n("+0x", 3, end);
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    *end++ = "0123456789abcdef"[parts->holder >> shift & 0xf];
+  }
+  return Keep(&parts->class_name, {name, static_cast<size_t>(end - name)});
+}
+
 RegionOffset MethodStore::Copy(uint64_t method) {
   Parts parts = Read(method);
-  for (Name* name : {&parts.class_name, &parts.name, &parts.signature, &parts.file}) {
-    if (!Keep(name)) return 0;
+  if (!KeepClassName(&parts)) return 0;
+  for (Name* name : {&parts.name, &parts.signature, &parts.file}) {
+    if (!Keep(name, SymbolText(name->symbol))) return 0;
   }
   const RegionOffset at = region_->Allocate(sizeof(Parts) + parts.line_size);
   if (at == 0) return 0;

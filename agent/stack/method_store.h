@@ -13,6 +13,7 @@
 #define FDORIGIN_AGENT_STACK_METHOD_STORE_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -29,12 +30,14 @@ enum class MethodId : uint32_t { kNone = 0 };
 
 // All names as the VM has them: modified UTF-8, cut at 4,095 bytes. Valid for the process's life.
 struct MethodName {
-  std::string_view class_name;  // with slashes; a hidden class has its suffix behind a '+'
+  // With slashes; a hidden class has its suffix behind a '+', and so has an anonymous one of the
+  // JVMs before 17: its address, as in their stack traces.
+  std::string_view class_name;
   std::string_view name;
   std::string_view signature;
   std::string_view file;  // empty where the class file does not say
   bool native = false;
-  bool hidden = false;  // from stack traces (@Hidden); known until JDK 20
+  bool hidden = false;  // from stack traces: @Hidden, and all methods of hidden classes
 };
 
 class MethodStore {
@@ -79,7 +82,12 @@ class MethodStore {
   HOOK_SAFE Parts Read(uint64_t method) const;
   HOOK_SAFE bool IsStill(const Parts& parts, uint64_t method) const;
   HOOK_SAFE RegionOffset Copy(uint64_t method);
-  HOOK_SAFE bool Keep(Name* name);
+  HOOK_SAFE bool Keep(Name* name, std::string_view text);
+  HOOK_SAFE bool KeepClassName(Parts* parts);
+  HOOK_SAFE static size_t SuffixOf(const Parts& parts, std::string_view symbol);
+  HOOK_SAFE bool IsAnonymous(uint64_t holder) const;
+  HOOK_SAFE bool IsHidden(uint64_t method, uint64_t const_method) const;
+  HOOK_SAFE uint16_t SourceFileIndex(uint64_t constants, uint64_t holder) const;
   HOOK_SAFE bool HasLines(uint64_t const_method) const;
   HOOK_SAFE std::string_view SymbolText(uint64_t symbol) const;
   HOOK_SAFE const uint8_t* LinesOf(const Parts& parts) const;

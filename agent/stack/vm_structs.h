@@ -53,6 +53,8 @@ class VmTables {
 
   // The offset of a field in its type, or -1.
   ptrdiff_t Offset(const char* type, const char* field) const;
+  // The size of a field that Offset() finds, by the name of its own type; -1 where no table has it.
+  ptrdiff_t SizeOfField(const char* type, const char* field) const;
   // The address of a static field, or null.
   const void* StaticField(const char* type, const char* field) const;
   // sizeof(type), or -1.
@@ -71,6 +73,7 @@ class VmTables {
 
   Table fields_;
   uint64_t field_name_ = 0;
+  uint64_t field_type_ = 0;
   uint64_t field_is_static_ = 0;
   uint64_t field_offset_ = 0;
   uint64_t field_address_ = 0;
@@ -102,7 +105,7 @@ struct AddressRange {
 struct HotspotLayout {
   static constexpr int kMaxHeaps = 4;
 
-  int feature = 0;  // 17, 21 or 25
+  int feature = 0;  // the JDK's: 11, 17, 26
 
   // JavaThread, JavaFrameAnchor, JavaCallWrapper, UpcallStub
   int thread_anchor = -1;
@@ -135,10 +138,10 @@ struct HotspotLayout {
   int nmethod_compile_id = -1;
   int nmethod_entry_bci = -1;
   int nmethod_orig_pc_offset = -1;
-  int nmethod_deopt = -1;  // pointers until 21, offsets since 23
-  int nmethod_deopt_mh = -1;
+  int nmethod_deopt = -1;     // pointers until 22, offsets since 23
+  int nmethod_deopt_mh = -1;  // of calls by method handles; until 25
   int nmethod_scopes_pcs_offset = -1;
-  // Until 21: all of it lies in the nmethod's own block.
+  // Until 22: all of it lies in the nmethod's own block.
   int nmethod_scopes_data_begin = -1;
   int nmethod_metadata_offset = -1;
   int nmethod_dependencies_offset = -1;
@@ -160,7 +163,8 @@ struct HotspotLayout {
   int method_access_flags = -1;
   int method_flags = -1;  // with the bit below; until 20
   int method_hidden_bit = 0;
-  int const_method_size = 0;  // the bytecode follows
+  int const_method_hidden_bit = 0;  // of const_method_flags; since 21
+  int const_method_size = 0;        // the bytecode follows
   int const_method_constants = -1;
   int const_method_words = -1;  // where the object's size is, in words
   int const_method_flags = -1;
@@ -172,8 +176,11 @@ struct HotspotLayout {
   int pool_size = 0;  // the entries follow
   int pool_holder = -1;
   int pool_length = -1;
-  int pool_source_file = -1;
+  int pool_source_file = -1;  // until 14 the class has it
+  int klass_source_file = -1;
   int klass_name = -1;
+  int klass_flags = -1;  // with the bit below; until 16
+  int klass_anonymous_bit = 0;
   int symbol_length = -1;
   int symbol_body = -1;
   AddressRange libjvm;  // where the virtual tables of these types are,
@@ -187,6 +194,9 @@ struct VmStructs {
 
   bool usable() const { return missing.empty(); }
 };
+
+// Whether this is the Zero VM, which interprets in C++, on stacks of its own.
+bool IsZero(const VmTables& tables);
 
 VmStructs ReadVmStructs(const JvmLibrary& jvm, const VmTables& tables);
 

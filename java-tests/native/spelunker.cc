@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -73,11 +74,19 @@ void WalkHere(JNIEnv* jni, Walked* walked) {
                                    walked->activations.data(), HotspotWalker::kMaxActivations);
 }
 
-// "Lapp/Main$$Lambda.0x01;" as JVMTI has it, of the name that the VM has: "app/Main$$Lambda+0x01".
-std::string SignatureOf(std::string_view class_name) {
-  std::string signature = "L" + std::string(class_name) + ";";
-  std::replace(signature.begin(), signature.end(), '+', '.');
+// JVMTI's signature without the suffix of a hidden class ("Lapp/Main$$Lambda.0x01;") or of an
+// anonymous one ("Lapp/Main$$Lambda$1/1053782781;", until 16), which is another one in stack
+// traces.
+std::string WithoutSuffix(std::string signature) {
+  const size_t end = signature.find_last_of("./");
+  if (end != std::string::npos && std::isdigit(signature[end + 1]))
+    signature.replace(end, std::string::npos, ";");
   return signature;
+}
+
+// The same, of the name that the walker has: "app/Main$$Lambda+0x01".
+std::string SignatureOf(std::string_view class_name) {
+  return "L" + std::string(class_name.substr(0, class_name.rfind("+0x"))) + ";";
 }
 
 // The line, by the rule of the VM's own stack traces; 0 where JVMTI knows none.
@@ -113,7 +122,7 @@ std::string ByJvmti(JNIEnv* jni, const jvmtiFrameInfo& frame) {
       lamp->jvmti->GetClassSignature(klass, &signature, nullptr) == JVMTI_ERROR_NONE &&
       lamp->jvmti->GetMethodName(frame.method, &name, &type, nullptr) == JVMTI_ERROR_NONE) {
     const int line = frame.location < 0 ? 0 : LineByJvmti(frame.method, frame.location);
-    text = Describe(signature, name, type, frame.location, line);
+    text = Describe(WithoutSuffix(signature), name, type, frame.location, line);
   }
   for (char* part : {name, type, signature}) {
     lamp->jvmti->Deallocate(reinterpret_cast<unsigned char*>(part));
