@@ -1,0 +1,26 @@
+// A verb of the command: its words, and what it does. One file per verb.
+//
+// Who uses it: main.cc, which parses the command line, finds the verb that was given and runs it.
+#ifndef FDORIGIN_CLI_VERB_H_
+#define FDORIGIN_CLI_VERB_H_
+
+#include <functional>
+
+#include "CLI/App.hpp"
+#include "console.h"
+#include "exit_status.h"
+
+namespace fdorigin {
+
+struct Verb {
+  CLI::App* words;  // owned by the command's App
+  std::function<ExitStatus(const Console&)> run;
+};
+
+// Each adds its verb to `command`. An example stands in the footer of every help.
+Verb DefineAttach(CLI::App* command);
+Verb DefineDump(CLI::App* command);
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_CLI_VERB_H_
