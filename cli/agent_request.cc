@@ -28,7 +28,7 @@ std::string RealPath(const std::string& path) {
 std::string LibraryBesideCommand() {
   const std::string command = RealPath("/proc/self/exe");
   const std::string folder = command.substr(0, command.rfind('/'));
-  for (const char* place : {"/libfdorigin.so", "/../lib/libfdorigin.so"}) {
+  for (const char* place : {"/libfdorigin.so", "/../lib/libfdorigin.so", "/../libfdorigin.so"}) {
     const std::string path = RealPath(folder + place);
     if (!path.empty()) return path;
   }
