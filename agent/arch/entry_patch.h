@@ -4,7 +4,8 @@
 // Include rule: agent/arch/ includes base only. Everything that depends on the processor is in
 // arch/<processor>/; the headers beside those folders say what a port has to provide.
 //
-// Who calls it: interpose, at the agent's start, when almost no other thread runs. Cold: it
+// Who calls it: interpose, when the agent comes: at the JVM's start, when almost no other thread
+// runs, or in the middle of its life. Cold: it
 // allocates, reads /proc/self/maps (through raw system calls, so that no hook sees it, and the
 // descriptor is closed before anything is patched) and changes the protection of pages. Only one
 // thread at a time may be in here. Nothing is ever unpatched.
@@ -44,6 +45,12 @@ struct EntryPatch {
   std::string refusal;
 };
 
+// Who else may be running the functions.
+enum class EntryMoment {
+  kStart,    // hardly anybody
+  kRunning,  // any number of threads
+};
+
 // Patches each of them that can be patched. `*original` is written for those only. Many functions
 // are better given at once than one by one: those of one library share a page of trampolines, which
 // is complete before it becomes executable, and is not touched again. May throw std::bad_alloc;
@@ -52,8 +59,9 @@ struct EntryPatch {
 // Threads may be calling the functions: each call runs either the old code or the new. A thread
 // that stands *between* two of the instructions being moved is safe too wherever the jump can be
 // encoded so that the bytes from there on stay as they are, which is tried first; it needs a page
-// at a given distance, usually free.
-void PatchEntries(std::span<EntryPatch> patches);
+// at a given distance, usually free. Where that one is taken, the function is patched all the same
+// at kStart, and refused at kRunning.
+void PatchEntries(std::span<EntryPatch> patches, EntryMoment moment = EntryMoment::kStart);
 
 }  // namespace fdorigin
 

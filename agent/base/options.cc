@@ -219,8 +219,9 @@ std::string ParseOption(std::string_view item, Options* options) {
 
 }  // namespace
 
-ParsedOptions ParseOptions(const char* text) {
+ParsedOptions ParseOptions(const char* text, const Options& start) {
   ParsedOptions parsed;
+  parsed.options = start;
   std::string_view rest = text == nullptr ? "" : text;
   while (!rest.empty()) {
     const size_t comma = std::min(rest.find(','), rest.size());

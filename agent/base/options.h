@@ -1,6 +1,6 @@
 // The agent's options: `key=value,…` behind -agentpath or at dynamic attach.
 //
-// Who calls it: Agent_OnLoad and Agent_OnAttach, once each, before anything else. Cold.
+// Who calls it: Agent_OnLoad and Agent_OnAttach, before anything else. Cold.
 #ifndef FDORIGIN_AGENT_BASE_OPTIONS_H_
 #define FDORIGIN_AGENT_BASE_OPTIONS_H_
 
@@ -35,9 +35,12 @@ struct ParsedOptions {
 // be given another name. Of a key that is repeated the last value holds, as with the JVM's own
 // options. Nothing at all between two commas, or behind the last one, is skipped.
 //
+// `start` is what holds where the text says nothing: the defaults, or for an agent that is loaded
+// already what it has.
+//
 // Options of the contract that this version cannot serve are an error and never ignored: who asks
 // for a report at exit and gets none would conclude that there was nothing to report.
-ParsedOptions ParseOptions(const char* text);
+ParsedOptions ParseOptions(const char* text, const Options& start = {});
 
 // What `help` prints, with a line end.
 std::string_view OptionsHelp();

@@ -176,20 +176,23 @@ bool ElfImage::IsReadOnlyAfterRelocation(const void* address) const {
   return at >= relro_low_ && at < relro_high_;
 }
 
-bool AnyImageExports(const char* name) {
+void* FindExport(const char* name, const void* but) {
   struct Search {
     const char* name;
-    bool found;
-  } search = {name, false};
+    const void* but;
+    void* found;
+  } search = {name, but, nullptr};
   dl_iterate_phdr(
       [](dl_phdr_info* info, size_t, void* argument) {
         auto* wanted = static_cast<Search*>(argument);
         // Captures one pointer: nothing is allocated while the loader's lock is held.
         ElfImage(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum)
-            .VisitExports([wanted](const char* symbol, void*, uint64_t) {
-              if (std::strcmp(symbol, wanted->name) == 0) wanted->found = true;
+            .VisitExports([wanted](const char* symbol, void* address, uint64_t) {
+              if (address != wanted->but && std::strcmp(symbol, wanted->name) == 0) {
+                wanted->found = address;
+              }
             });
-        return wanted->found ? 1 : 0;
+        return wanted->found != nullptr ? 1 : 0;
       },
       &search);
   return search.found;

@@ -56,8 +56,11 @@ class ElfImage {
   uint64_t notes_size_ = 0;
 };
 
+// Where a loaded image defines and exports the function, other than at `but`; null where none does.
+void* FindExport(const char* name, const void* but = nullptr);
+
 // Whether any loaded image defines and exports the function.
-bool AnyImageExports(const char* name);
+inline bool AnyImageExports(const char* name) { return FindExport(name) != nullptr; }
 
 }  // namespace fdorigin
 

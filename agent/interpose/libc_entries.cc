@@ -6,7 +6,6 @@
 #include <map>
 #include <string_view>
 
-#include "arch/entry_patch.h"
 #include "interpose/calls.h"
 
 namespace fdorigin {
@@ -50,7 +49,7 @@ std::map<std::string_view, Code> FindFunctions(const ElfImage& libc) {
 
 }  // namespace
 
-LibcEntries PatchLibcEntries(const ElfImage& libc) {
+LibcEntries PatchLibcEntries(const ElfImage& libc, EntryMoment moment) {
   const std::map<std::string_view, Code> functions = FindFunctions(libc);
   std::set<uint64_t> starts;  // of all exported functions
   libc.VisitExports([&](const char*, void* address, uint64_t) {
@@ -76,7 +75,7 @@ LibcEntries PatchLibcEntries(const ElfImage& libc) {
     static_assert(sizeof(std::atomic<void*>) == sizeof(void*));
     patch.original = reinterpret_cast<void**>(&originals[static_cast<size_t>(function.call)]);
   }
-  PatchEntries(patches);
+  PatchEntries(patches, moment);
 
   LibcEntries entries;
   std::set<std::string_view> open_ways;  // names that can still be reached past every entry hook

@@ -2,7 +2,7 @@
 // through pointers that somebody took from dlsym: the resolver, nscd's client, fopen, opendir; FFM,
 // JNA.
 //
-// Who calls it: the patcher, once, at the agent's start, under its lock. Cold.
+// Who calls it: the patcher, once, when the agent comes, under its lock. Cold.
 #ifndef FDORIGIN_AGENT_INTERPOSE_LIBC_ENTRIES_H_
 #define FDORIGIN_AGENT_INTERPOSE_LIBC_ENTRIES_H_
 
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/entry_patch.h"
 #include "base/ids.h"
 #include "interpose/elf_image.h"
 
@@ -30,7 +31,7 @@ struct LibcEntries {
 };
 
 // `libc` is the image of libc.so.6. PrepareHooks() has run.
-LibcEntries PatchLibcEntries(const ElfImage& libc);
+LibcEntries PatchLibcEntries(const ElfImage& libc, EntryMoment moment);
 
 }  // namespace fdorigin
 

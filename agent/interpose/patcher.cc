@@ -403,7 +403,7 @@ bool Scan(State& state) {
   return complete;
 }
 
-LibcEntries PatchLoadedLibc() {
+LibcEntries PatchLoadedLibc(EntryMoment moment) {
   dl_phdr_info libc = {};
   dl_iterate_phdr(
       [](dl_phdr_info* info, size_t, void* argument) {
@@ -415,20 +415,20 @@ LibcEntries PatchLoadedLibc() {
       },
       &libc);
   if (libc.dlpi_phdr == nullptr) return {};
-  return PatchLibcEntries(ElfImage(libc.dlpi_addr, libc.dlpi_phdr, libc.dlpi_phnum));
+  return PatchLibcEntries(ElfImage(libc.dlpi_addr, libc.dlpi_phdr, libc.dlpi_phnum), moment);
 }
 
 }  // namespace
 
 void Patcher::AddExtra(const ExtraHook& hook) { Get().extras.emplace(hook.name, hook); }
 
-void Patcher::Start(ImageTable* images, StringStore* strings, bool libc) {
+void Patcher::Start(ImageTable* images, StringStore* strings, bool libc, EntryMoment moment) {
   State& state = Get();
   const std::lock_guard lock(state.mutex);
   state.images = images;
   state.strings = strings;
   LibcEntries entries;
-  if (libc) entries = PatchLoadedLibc();
+  if (libc) entries = PatchLoadedLibc(moment);
   state.totals.libc_entries = entries.patched;
   for (const RefusedEntry& refused : entries.refused) {
     Refuse(state, "entry of " + refused.name, refused.reason);

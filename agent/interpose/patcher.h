@@ -1,7 +1,7 @@
 // Finds the ELF images of the process, and puts hooks into the words through which they call libc.
 //
-// Who calls it: Agent_OnLoad once (Start), the hooks of dlopen and dlclose afterwards (Rescan), on
-// any thread, never in hook context. It holds a mutex that no hook takes.
+// Who calls it: Agent_OnLoad or Agent_OnAttach once (Start), the hooks of dlopen and dlclose
+// afterwards (Rescan), on any thread, never in hook context. It holds a mutex that no hook takes.
 // Every slot of an import is written with one atomic store; a page that the loader protects is made
 // writable for it and protected again. Nothing is ever unpatched.
 #ifndef FDORIGIN_AGENT_INTERPOSE_PATCHER_H_
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/entry_patch.h"
 #include "base/image_table.h"
 #include "base/string_store.h"
 
@@ -38,7 +39,9 @@ class Patcher {
 
   // Both stay valid for good. Patches all that is loaded, and from then on what is loaded later.
   // `libc`: also the entries of libc's own functions, which then need no slots.
-  static void Start(ImageTable* images, StringStore* strings, bool libc);
+  // `moment`: whether other threads are about.
+  static void Start(ImageTable* images, StringStore* strings, bool libc,
+                    EntryMoment moment = EntryMoment::kStart);
   // Looks for images that came or went. Cheap where none did.
   static void Rescan();
   // Also replaces `hook.name` in every image. Before Start().

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 constinit thread_local int FdoriginVforkDepth = 0;
 constinit bool FdoriginAskForPid = false;
@@ -19,7 +21,7 @@ namespace {
 constinit FdTable* table = nullptr;
 constinit StackRecorder* stacks = nullptr;
 constinit StringStore* strings = nullptr;
-constinit bool sockets_only = false;
+constinit std::atomic<bool> sockets_only{false};
 // The process that records; 0 while none does.
 constinit std::atomic<int> recording_pid{0};
 // Whether this process records: a word in a page that the kernel gives to a child of fork as zeros
@@ -49,9 +51,16 @@ HOOK_SAFE bool InThisProcess() {
   return !FdoriginAskForPid || getpid() == recording_pid.load(std::memory_order_relaxed);
 }
 
+// Never given back: any thread may be reading.
+struct EarlyThreads {
+  std::vector<Recorder::EarlyThread> threads;
+};
+constinit std::atomic<EarlyThreads*> early_threads{nullptr};
+
 struct ThreadState {
   bool busy;  // a hook of this thread records, or its stack is walked
   bool named;
+  bool not_early;  // it is not among the early threads
   ThreadKind kind;
   int in_loader;
   int own_work;
@@ -76,11 +85,27 @@ HOOK_SAFE bool Enter(int fd) {
 
 HOOK_SAFE void Leave() { thread_state.busy = false; }
 
+// Null where this thread came later, or is none of Java's.
+HOOK_SAFE Recorder::EarlyThread* FindEarlyThread(int tid) {
+  EarlyThreads* early = early_threads.load(std::memory_order_acquire);
+  if (early == nullptr) return nullptr;
+  for (Recorder::EarlyThread& thread : early->threads) {
+    if (thread.tid.load(std::memory_order_relaxed) == tid) return &thread;
+  }
+  return nullptr;
+}
+
 HOOK_SAFE void IdentifyThread() {
   const int pid = recording_pid.load(std::memory_order_relaxed);
   if (thread_state.pid != pid) {
     thread_state.pid = pid;
     thread_state.tid = static_cast<int>(syscall(SYS_gettid));
+  }
+  if (!thread_state.named && !thread_state.not_early &&
+      early_threads.load(std::memory_order_relaxed) != nullptr) {
+    const Recorder::EarlyThread* early = FindEarlyThread(thread_state.tid);
+    thread_state.not_early = early == nullptr;
+    if (early != nullptr) Recorder::NameJavaThread(early->name);
   }
   if (thread_state.named) {
     if (thread_state.name == StringId::kNone)
@@ -93,7 +118,7 @@ HOOK_SAFE void IdentifyThread() {
 }
 
 HOOK_SAFE bool WantsStack(const struct stat& status) {
-  return !sockets_only || S_ISSOCK(status.st_mode);
+  return !sockets_only.load(std::memory_order_relaxed) || S_ISSOCK(status.st_mode);
 }
 
 HOOK_SAFE bool HasJavaFrames(JavaStackStatus status) {
@@ -152,10 +177,12 @@ void Recorder::Install(FdTable* fd_table, StackRecorder* stack_recorder, StringS
   table = fd_table;
   stacks = stack_recorder;
   strings = string_store;
-  sockets_only = only_sockets;
+  SetSocketsOnly(only_sockets);
   recording_pid.store(getpid(), std::memory_order_relaxed);
   MarkPage();
 }
+
+void Recorder::SetSocketsOnly(bool only) { sockets_only.store(only, std::memory_order_relaxed); }
 
 void Recorder::PidChanged() {
   if (recording_pid.load(std::memory_order_relaxed) == 0) return;
@@ -177,6 +204,26 @@ void Recorder::NameJavaThread(std::string_view name) {
 void Recorder::ForgetThread() {
   thread_state.named = false;
   thread_state.kind = ThreadKind::kNative;
+  if (early_threads.load(std::memory_order_relaxed) == nullptr || thread_state.not_early) return;
+  thread_state.not_early = true;
+  // Its number may soon be another thread's.
+  EarlyThread* early = FindEarlyThread(static_cast<int>(syscall(SYS_gettid)));
+  if (early != nullptr) early->tid.store(0, std::memory_order_relaxed);
+}
+
+void Recorder::EarlyThread::SetName(std::string_view text) {
+  const size_t length = std::min(text.size(), sizeof(name) - 1);
+  std::memcpy(name, text.data(), length);
+  name[length] = '\0';
+}
+
+void Recorder::SetEarlyThreads(std::vector<EarlyThread> threads) {
+  early_threads.store(new EarlyThreads{std::move(threads)}, std::memory_order_release);
+}
+
+void Recorder::ForgetEarlyThread(int index) {
+  EarlyThreads* early = early_threads.load(std::memory_order_relaxed);
+  early->threads[static_cast<size_t>(index)].tid.store(0, std::memory_order_relaxed);
 }
 
 void Recorder::BeginOwnWork() { ++thread_state.own_work; }

@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <string_view>
+#include <vector>
 
 #include "base/hook_safe.h"
 #include "base/string_store.h"
@@ -43,6 +44,8 @@ class Recorder {
   // What the hooks write to. All outlive the process.
   static void Install(FdTable* table, StackRecorder* stacks, StringStore* strings,
                       bool sockets_only);
+  // kinds=sockets. At any time.
+  static void SetSocketsOnly(bool only);
   // The process has another pid than at Install(): it was restored, not forked.
   static void PidChanged();
 
@@ -51,7 +54,19 @@ class Recorder {
 
   // The current thread is a Java thread of this name.
   static void NameJavaThread(std::string_view name);
+  // The current thread is a Java thread no more.
   static void ForgetThread();
+
+  // A Java thread that was there before the agent, which names itself by this when it records.
+  struct EarlyThread {
+    std::atomic<int> tid{0};  // 0 for none: it is not known, or has ended
+    char name[64] = {};
+
+    void SetName(std::string_view text);
+  };
+  // Once. Whoever ends after that forgets itself; the others are for ForgetEarlyThread().
+  static void SetEarlyThreads(std::vector<EarlyThread> threads);
+  static void ForgetEarlyThread(int index);
 
   // Between the two, what this thread does to descriptors is the agent's own work, and not noted.
   static void BeginOwnWork();

@@ -2,8 +2,10 @@
 // folders.
 //
 // Agent_OnLoad and the VMInit event run on the thread that creates the VM; almost no other thread
-// runs yet. There is one Agent, and it is never destroyed: hooks outlive the VM.
+// runs yet. Agent_OnAttach runs in the middle of the VM's life, on the thread that serves such
+// requests, one at a time. There is one Agent, and it is never destroyed: hooks outlive the VM.
 #include <dirent.h>
+#include <dlfcn.h>
 #include <jvmti.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -14,12 +16,18 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "base/options.h"
 #include "base/raw_output.h"
+#include "fdorigin/fdorigin.h"
 #include "interpose/calls.h"
+#include "interpose/elf_image.h"
 #include "interpose/patcher.h"
 #include "interpose/recorder.h"
+#include "jvm/attach_request.h"
 #include "jvm/checkpoint_watcher.h"
+#include "jvm/early_threads.h"
 #include "jvm/guarded.h"
 #include "jvm/reporter.h"
 #include "jvm/vm_facts.h"
@@ -29,21 +37,45 @@
 namespace fdorigin {
 namespace {
 
+absl::Status MakeAbsolute(std::string* path) {
+  if (path->starts_with('/')) return absl::OkStatus();
+  char directory[PATH_MAX];
+  if (getcwd(directory, sizeof(directory)) == nullptr) {
+    return absl::ErrnoToStatus(errno, "the working directory cannot be told");
+  }
+  std::string absolute;
+  for (const char* c = directory; *c != '\0'; ++c)
+    absolute += *c == '%' ? "%%" : std::string(1, *c);
+  *path = absolute + "/" + *path;
+  return absl::OkStatus();
+}
+
 class Agent {
  public:
   Agent(JavaVM* vm, jvmtiEnv* jvmti, const Options& options)
       : vm_(vm),
         jvmti_(jvmti),
         options_(options),
+        watches_checkpoints_(options.on_checkpoint),
         stack_recorder_(&recordings_.images, &native_walker_, &java_walker_, &recordings_.stacks),
         reporter_(options, &recordings_, jvmti),
         watcher_(jvmti, &recordings_.table, &reporter_) {}
 
-  bool Start();
+  // At the start of the VM, and in a running one. An error is one line.
+  absl::Status Start();
+  absl::Status StartLate(JNIEnv* jni);
+
+  // A later attach: takes over what can change, and notes what cannot.
+  void SetOptions(const Options& options, AttachReply* reply);
+  absl::Status Dump(JNIEnv* jni, const AttachRequest& request, AttachReply* reply);
+
+  const Options& options() const { return options_; }
 
  private:
-  bool CreateTables();
-  bool ListenToVm();
+  absl::Status CreateTables();
+  absl::Status ListenToVm();
+  void StartHooks(EntryMoment moment);
+  void ReadVm(JNIEnv* jni, jthread thread);
   void NoteInherited();
 
   void OnVmInit(JNIEnv* jni, jthread thread);
@@ -52,7 +84,8 @@ class Agent {
 
   JavaVM* vm_;
   jvmtiEnv* jvmti_;
-  const Options options_;
+  Options options_;  // changed by later attaches only
+  bool watches_checkpoints_;
   Recordings recordings_;
   NativeWalker native_walker_;
   HotspotWalker hotspot_walker_;
@@ -64,25 +97,31 @@ class Agent {
 
 constinit Agent* agent = nullptr;
 
-bool Agent::CreateTables() {
+absl::Status Agent::CreateTables() {
   Region* region = &recordings_.region;
-  return region->Create(options_.memory_bytes) && recordings_.strings.Create(region) &&
-         recordings_.images.Create(region) && recordings_.stacks.Create(region) &&
-         recordings_.table.Create(region) &&
-         recordings_.methods.Create(region, &recordings_.strings) &&
-         native_walker_.Create(region, &recordings_.images) &&
-         hotspot_walker_.Create(region, &recordings_.methods);
+  const bool created = region->Create(options_.memory_bytes) &&
+                       recordings_.strings.Create(region) && recordings_.images.Create(region) &&
+                       recordings_.stacks.Create(region) && recordings_.table.Create(region) &&
+                       recordings_.methods.Create(region, &recordings_.strings) &&
+                       native_walker_.Create(region, &recordings_.images) &&
+                       hotspot_walker_.Create(region, &recordings_.methods);
+  if (created) return absl::OkStatus();
+  return absl::ResourceExhaustedError("no memory for the agent's tables; 'memory' asks for " +
+                                      std::to_string(options_.memory_bytes) + " bytes");
 }
 
-bool Agent::ListenToVm() {
+absl::Status Agent::ListenToVm() {
   jvmtiCapabilities capabilities = {};
   capabilities.can_get_line_numbers = 1;
   capabilities.can_get_source_file_name = 1;
-  if (options_.on_checkpoint) watcher_.AskFor(&capabilities);
+  if (watches_checkpoints_) watcher_.AskFor(&capabilities);
+  const auto refused = [](const char* function, jvmtiError error) {
+    return absl::FailedPreconditionError("this VM refuses what the agent needs (JVMTI " +
+                                         std::string(function) + ": error " +
+                                         std::to_string(error) + ")");
+  };
   if (const jvmtiError error = jvmti_->AddCapabilities(&capabilities); error != JVMTI_ERROR_NONE) {
-    PrintLine("this VM refuses what the agent needs (JVMTI AddCapabilities: error " +
-              std::to_string(error) + ")");
-    return false;
+    return refused("AddCapabilities", error);
   }
   jvmtiEventCallbacks callbacks = {};
   callbacks.VMInit = [](jvmtiEnv*, JNIEnv* jni, jthread thread) {
@@ -95,16 +134,20 @@ bool Agent::ListenToVm() {
   callbacks.ThreadEnd = [](jvmtiEnv*, JNIEnv*, jthread) { Recorder::ForgetThread(); };
   // AsyncGetCallTrace answers only while somebody listens to ClassLoad (HotSpot: forte.cpp).
   callbacks.ClassLoad = [](jvmtiEnv*, JNIEnv*, jthread, jclass) {};
-  if (options_.on_checkpoint) watcher_.AddCallbacks(&callbacks);
-  if (jvmti_->SetEventCallbacks(&callbacks, sizeof(callbacks)) != JVMTI_ERROR_NONE) return false;
+  if (watches_checkpoints_) watcher_.AddCallbacks(&callbacks);
+  if (const jvmtiError error = jvmti_->SetEventCallbacks(&callbacks, sizeof(callbacks));
+      error != JVMTI_ERROR_NONE) {
+    return refused("SetEventCallbacks", error);
+  }
   for (const jvmtiEvent event :
        {JVMTI_EVENT_VM_INIT, JVMTI_EVENT_VM_DEATH, JVMTI_EVENT_THREAD_START, JVMTI_EVENT_THREAD_END,
         JVMTI_EVENT_CLASS_LOAD}) {
-    if (jvmti_->SetEventNotificationMode(JVMTI_ENABLE, event, nullptr) != JVMTI_ERROR_NONE) {
-      return false;
+    if (const jvmtiError error = jvmti_->SetEventNotificationMode(JVMTI_ENABLE, event, nullptr);
+        error != JVMTI_ERROR_NONE) {
+      return refused("SetEventNotificationMode", error);
     }
   }
-  return true;
+  return absl::OkStatus();
 }
 
 // What is open already is not ours to explain, and is called inherited. The hooks are in place when
@@ -124,25 +167,101 @@ void Agent::NoteInherited() {
   closedir(directory);
 }
 
-bool Agent::Start() {
-  if (!CreateTables()) {
-    PrintLine("no memory for the agent's tables; 'memory' asks for " +
-              std::to_string(options_.memory_bytes) + " bytes");
-    return false;
-  }
-  if (!ListenToVm()) return false;
+absl::Status Agent::Start() {
+  if (const absl::Status status = CreateTables(); !status.ok()) return status;
+  if (const absl::Status status = ListenToVm(); !status.ok()) return status;
+  StartHooks(EntryMoment::kStart);
+  return absl::OkStatus();
+}
+
+void Agent::StartHooks(EntryMoment moment) {
   recordings_.table.SetCalls(HookedCalls());
   stack_recorder_.SetDepths(options_.java_depth, options_.native_depth);
   Recorder::Install(&recordings_.table, &stack_recorder_, &recordings_.strings,
                     options_.sockets_only);
-  if (options_.on_checkpoint) watcher_.AddHooks();
+  if (watches_checkpoints_) watcher_.AddHooks();
   PrepareHooks();
-  Patcher::Start(&recordings_.images, &recordings_.strings, options_.libc);
+  Patcher::Start(&recordings_.images, &recordings_.strings, options_.libc, moment);
   NoteInherited();
-  return true;
+}
+
+// What VMInit does at a start comes first, so that the first call that is seen has its stack. It
+// costs nothing here to watch checkpoints whether or not they are to be reported.
+absl::Status Agent::StartLate(JNIEnv* jni) {
+  watches_checkpoints_ = true;
+  watcher_.SetReporting(options_.on_checkpoint);
+  reporter_.SetAttached();
+  if (const absl::Status status = CreateTables(); !status.ok()) return status;
+  if (const absl::Status status = ListenToVm(); !status.ok()) return status;
+  jthread thread = nullptr;
+  if (jvmti_->GetCurrentThread(&thread) != JVMTI_ERROR_NONE) {
+    return absl::InternalError("JVMTI does not know the thread that attaches");
+  }
+  ReadVm(jni, thread);
+  jni->DeleteLocalRef(thread);
+  java_walker_.Start();
+  StartHooks(EntryMoment::kRunning);
+  // What was loaded between the listing and the hooks of dlopen.
+  Patcher::Rescan();
+  NameEarlyThreads(vm_, jvmti_, jni);
+  const std::string unseen = watcher_.StartLate(jni);
+  if (!unseen.empty()) reporter_.AddRefusal({"failed checkpoints", unseen});
+  return absl::OkStatus();
+}
+
+void Agent::SetOptions(const Options& options, AttachReply* reply) {
+  Options next = options;
+  if (next.libc != options_.libc) {
+    reply->Note(std::string("option 'libc' stays ") + (options_.libc ? "on" : "off") +
+                ": what is hooked does not change while the JVM runs");
+    next.libc = options_.libc;
+  }
+  if (next.memory_bytes != options_.memory_bytes) {
+    reply->Note("option 'memory' stays " + std::to_string(options_.memory_bytes) +
+                " bytes: it was taken when the agent came");
+    next.memory_bytes = options_.memory_bytes;
+  }
+  if (next.on_checkpoint && !watches_checkpoints_) {
+    reply->Note("option 'on' cannot have checkpoint any more: the agent came without");
+    next.on_checkpoint = false;
+  }
+  watcher_.SetReporting(next.on_checkpoint);
+  stack_recorder_.SetDepths(next.java_depth, next.native_depth);
+  Recorder::SetSocketsOnly(next.sockets_only);
+  reporter_.SetOptions(next);
+  options_ = next;
+}
+
+absl::Status Agent::Dump(JNIEnv* jni, const AttachRequest& request, AttachReply* reply) {
+  std::string path = request.dump_path;
+  const bool into_reply = path == "-";
+  if (into_reply && !reply->has_file()) {
+    return absl::InvalidArgumentError("dump=- goes into the file of reply=, and there is none");
+  }
+  if (into_reply) path = reply->PathForReport();
+  if (!path.empty()) {
+    if (const absl::Status status = MakeAbsolute(&path); !status.ok()) return status;
+  }
+  std::string written;
+  const absl::Status status =
+      reporter_.WriteNow(jni, "attach", reporter_.CurrentThreadName(jni), path, &written);
+  if (!status.ok()) return status;
+  if (into_reply) {
+    reply->TakeIn(written);
+  } else {
+    reply->Report(written);
+  }
+  return absl::OkStatus();
 }
 
 void Agent::OnVmInit(JNIEnv* jni, jthread thread) {
+  ReadVm(jni, thread);
+  if (watches_checkpoints_) watcher_.Start(jni);
+  java_walker_.Start();
+}
+
+// `thread` is the current one.
+void Agent::ReadVm(JNIEnv* jni, jthread thread) {
   const VmFacts facts = ReadVmFacts(vm_, jvmti_, jni, thread);
   java_walker_.SetFacts(facts);
   if (facts.hotspot.usable()) {
@@ -153,12 +272,10 @@ void Agent::OnVmInit(JNIEnv* jni, jthread thread) {
   }
   OnThreadStart(jni, thread);
   reporter_.ReadJvmInfo(jni);
-  if (options_.on_checkpoint) watcher_.Start(jni);
-  java_walker_.Start();
 }
 
 void Agent::OnVmDeath(JNIEnv* jni) {
-  if (options_.on_checkpoint) watcher_.Finish(jni);
+  if (watches_checkpoints_) watcher_.Finish(jni);
   java_walker_.Stop();
 }
 
@@ -172,62 +289,104 @@ void Agent::OnThreadStart(JNIEnv* jni, jthread thread) {
   jni->DeleteLocalRef(info.context_class_loader);
 }
 
-absl::Status MakeAbsolute(std::string* path) {
-  if (path->starts_with('/')) return absl::OkStatus();
-  char directory[PATH_MAX];
-  if (getcwd(directory, sizeof(directory)) == nullptr) {
-    return absl::ErrnoToStatus(errno, "the working directory cannot be told");
-  }
-  std::string absolute;
-  for (const char* c = directory; *c != '\0'; ++c)
-    absolute += *c == '%' ? "%%" : std::string(1, *c);
-  *path = absolute + "/" + *path;
-  return absl::OkStatus();
+// A report may be due when the working directory is another one, so its path is made absolute.
+absl::Status PrepareReports(Options* options) {
+  if (const absl::Status status = MakeAbsolute(&options->report); !status.ok()) return status;
+  if (!options->on_checkpoint) return absl::OkStatus();
+  return CheckWritable(ExpandReportPath(options->report, 1));
 }
 
-jint Load(JavaVM* vm, const char* text) {
+absl::StatusOr<jvmtiEnv*> GetJvmti(JavaVM* vm) {
+  jvmtiEnv* jvmti = nullptr;
+  if (vm->GetEnv(reinterpret_cast<void**>(&jvmti), JVMTI_VERSION_1_2) == JNI_OK) return jvmti;
+  return absl::FailedPreconditionError("this VM has no JVMTI");
+}
+
+absl::Status Load(JavaVM* vm, const char* text) {
   const ParsedOptions parsed = ParseOptions(text);
   if (parsed.options.help) {
     PrintText(OptionsHelp());
     exit(0);  // as -agentlib:jdwp=help does
   }
-  if (!parsed.error.empty()) {
-    PrintLine(parsed.error);
-    return JNI_ERR;
-  }
+  if (!parsed.error.empty()) return absl::InvalidArgumentError(parsed.error);
   if (agent != nullptr) {
     PrintLine("the agent is loaded a second time; the options of the first one hold");
-    return JNI_OK;
+    return absl::OkStatus();
   }
-  // A report may be due when the working directory is another one.
   Options options = parsed.options;
-  if (const absl::Status status = MakeAbsolute(&options.report); !status.ok()) {
-    PrintLine(std::string(status.message()));
-    return JNI_ERR;
+  if (const absl::Status status = PrepareReports(&options); !status.ok()) return status;
+  const absl::StatusOr<jvmtiEnv*> jvmti = GetJvmti(vm);
+  if (!jvmti.ok()) return jvmti.status();
+  agent = new Agent(vm, *jvmti, options);
+  return agent->Start();
+}
+
+// Two agents would record everything twice, and each the other's doings.
+absl::Status CheckOnlyCopy() {
+  const void* other = FindExport("fdorigin_version", reinterpret_cast<void*>(&fdorigin_version));
+  if (other == nullptr) return absl::OkStatus();
+  Dl_info info = {};
+  const bool named = dladdr(other, &info) != 0 && info.dli_fname != nullptr;
+  return absl::AlreadyExistsError("another copy of the agent is loaded in this JVM: " +
+                                  std::string(named ? info.dli_fname : "its path is not known"));
+}
+
+absl::Status StartLate(JavaVM* vm, JNIEnv* jni, const Options& options) {
+  const absl::StatusOr<jvmtiEnv*> jvmti = GetJvmti(vm);
+  if (!jvmti.ok()) return jvmti.status();
+  agent = new Agent(vm, *jvmti, options);
+  absl::Status status = agent->StartLate(jni);
+  if (!status.ok()) {
+    // Nothing is hooked, and no event enabled: as if nobody had come.
+    (*jvmti)->DisposeEnvironment();
+    delete agent;
+    agent = nullptr;
   }
-  const bool reports = options.on_checkpoint;
-  if (const absl::Status status = CheckWritable(ExpandReportPath(options.report, 1));
-      reports && !status.ok()) {
-    PrintLine(std::string(status.message()));
-    return JNI_ERR;
+  return status;
+}
+
+absl::Status Attach(JavaVM* vm, const AttachRequest& request, AttachReply* reply) {
+  JNIEnv* jni = nullptr;
+  if (vm->GetEnv(reinterpret_cast<void**>(&jni), JNI_VERSION_1_6) != JNI_OK) {
+    return absl::FailedPreconditionError("this thread is none of the VM's");
   }
-  jvmtiEnv* jvmti = nullptr;
-  if (vm->GetEnv(reinterpret_cast<void**>(&jvmti), JVMTI_VERSION_1_2) != JNI_OK) {
-    PrintLine("this VM has no JVMTI");
-    return JNI_ERR;
+  if (const absl::Status status = CheckOnlyCopy(); agent == nullptr && !status.ok()) return status;
+  if (agent == nullptr && request.dump) {
+    return absl::FailedPreconditionError(
+        "the agent does not run in this JVM; attach it first, without 'dump'");
   }
-  agent = new Agent(vm, jvmti, options);
-  return agent->Start() ? JNI_OK : JNI_ERR;
+  const Options before = agent == nullptr ? Options() : agent->options();
+  const ParsedOptions parsed = ParseOptions(request.options.c_str(), before);
+  if (!parsed.error.empty()) return absl::InvalidArgumentError(parsed.error);
+  if (parsed.options.help) {
+    return absl::InvalidArgumentError("option 'help' is for the start of a JVM");
+  }
+  Options options = parsed.options;
+  if (agent == nullptr || options.report != before.report) {
+    if (const absl::Status status = PrepareReports(&options); !status.ok()) return status;
+  }
+  if (agent == nullptr) return StartLate(vm, jni, options);
+  if (!request.options.empty()) agent->SetOptions(options, reply);
+  return request.dump ? agent->Dump(jni, request, reply) : absl::OkStatus();
 }
 
 }  // namespace
 }  // namespace fdorigin
 
 extern "C" JNIEXPORT jint JNICALL Agent_OnLoad(JavaVM* vm, char* options, void*) {
-  return fdorigin::Load(vm, options);
+  const absl::Status status = fdorigin::Load(vm, options);
+  if (!status.ok()) fdorigin::PrintLine(std::string(status.message()));
+  return status.ok() ? JNI_OK : JNI_ERR;
 }
 
-extern "C" JNIEXPORT jint JNICALL Agent_OnAttach(JavaVM*, char*, void*) {
-  fdorigin::PrintLine("attaching to a running JVM is not available yet; use -agentpath at start");
-  return JNI_ERR;
+extern "C" JNIEXPORT jint JNICALL Agent_OnAttach(JavaVM* vm, char* options, void*) {
+  jint result = JNI_ERR;
+  fdorigin::Guarded([&] {
+    const fdorigin::AttachRequest request = fdorigin::ParseAttachRequest(options);
+    fdorigin::AttachReply reply(request.reply);
+    const absl::Status status = fdorigin::Attach(vm, request, &reply);
+    if (!status.ok()) reply.Error(std::string(status.message()));
+    result = status.ok() ? JNI_OK : JNI_ERR;
+  });
+  return result;
 }

@@ -69,6 +69,28 @@ const NativeForm kNativeForms[] = {
      reinterpret_cast<void**>(&original_4)},
 };
 
+constexpr const char* kNativeName = "checkpointRestore0";
+
+// Registers the wrapper for the native that the JDK's own library exports. False where there is
+// none of that name, or it is of a form that is not known.
+bool WrapNative(JNIEnv* jni, jclass type, std::string_view class_name, char* name,
+                char* signature) {
+  std::string symbol = "Java_";
+  for (const char c : class_name) symbol += c == '.' ? '_' : c;
+  symbol.append("_").append(kNativeName);
+  void* original = FindExport(symbol.c_str());
+  if (original == nullptr) return false;
+  for (const NativeForm& form : kNativeForms) {
+    if (std::strcmp(form.signature, signature) != 0) continue;
+    *form.original = original;
+    const JNINativeMethod method = {name, signature, form.wrapper};
+    const bool registered = jni->RegisterNatives(type, &method, 1) == JNI_OK;
+    jni->ExceptionClear();
+    return registered;
+  }
+  return false;
+}
+
 // JVM_Checkpoint takes one to five arguments by generation, all of them words: handing on five
 // registers is right for each.
 using JvmCheckpoint = jobjectArray (*)(JNIEnv*, void*, void*, void*, void*);
@@ -227,7 +249,10 @@ void ArmExtensionEvents(jvmtiEnv* jvmti) {
 
 void CheckpointWatcher::AskFor(jvmtiCapabilities* capabilities) {
   capabilities->can_generate_native_method_bind_events = 1;
-  has_exception_events_ = IsOldGeneration(jvmti_);
+  jvmtiCapabilities potential = {};
+  jvmti_->GetPotentialCapabilities(&potential);
+  // HotSpot gives them away at its start only.
+  has_exception_events_ = potential.can_generate_exception_events != 0 && IsOldGeneration(jvmti_);
   capabilities->can_generate_exception_events = has_exception_events_;
 }
 
@@ -257,9 +282,52 @@ void CheckpointWatcher::Start(JNIEnv* jni) {
   if (!mirrored_ && !HasBootClass(jni, "jdk.crac.Core") && !HasBootClass(jni, "javax.crac.Core")) {
     return;
   }
+  has_crac_ = true;
   ArmExtensionEvents(jvmti_);
   jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_NATIVE_METHOD_BIND, nullptr);
   if (has_exception_events_) ArmExceptions(jni);
+}
+
+std::string CheckpointWatcher::StartLate(JNIEnv* jni) {
+  Start(jni);
+  if (!has_crac_) return {};
+  bool seen = original_jvm_checkpoint != nullptr;
+  for (const char* name : {"jdk.internal.crac.mirror.Core", "jdk.crac.Core", "javax.crac.Core"}) {
+    seen = WrapBoundNative(jni, name) || seen;
+  }
+  if (!seen) return "it was bound to its native before the agent came, which nothing leads to";
+  if (!mirrored_ && !has_exception_events_) {
+    return "what only Java finds is in an exception, and the VM tells of exceptions only an agent "
+           "that it was started with";
+  }
+  return {};
+}
+
+// The natives of a class that is not prepared are not bound yet, and NativeMethodBind tells. False
+// where it is not known what the native is bound to.
+bool CheckpointWatcher::WrapBoundNative(JNIEnv* jni, const char* class_name) {
+  jclass type = FindBootClass(jni, class_name);
+  if (type == nullptr) return false;
+  jint count = 0;
+  jmethodID* methods = nullptr;
+  bool wrapped = true;
+  if (jvmti_->GetClassMethods(type, &count, &methods) == JVMTI_ERROR_NONE) {
+    for (jint i = 0; i < count; ++i) {
+      char* name = nullptr;
+      char* signature = nullptr;
+      if (jvmti_->GetMethodName(methods[i], &name, &signature, nullptr) != JVMTI_ERROR_NONE) {
+        continue;
+      }
+      if (std::strcmp(name, kNativeName) == 0) {
+        wrapped = WrapNative(jni, type, class_name, name, signature);
+      }
+      jvmti_->Deallocate(reinterpret_cast<unsigned char*>(name));
+      jvmti_->Deallocate(reinterpret_cast<unsigned char*>(signature));
+    }
+    jvmti_->Deallocate(reinterpret_cast<unsigned char*>(methods));
+  }
+  jni->DeleteLocalRef(type);
+  return wrapped;
 }
 
 // From the moment at which the class of the failure is prepared, which the first attempt does,
@@ -284,7 +352,7 @@ void CheckpointWatcher::OnNativeMethodBind(JNIEnv*, jmethodID method, void* addr
   char* name = nullptr;
   char* signature = nullptr;
   if (jvmti_->GetMethodName(method, &name, &signature, nullptr) != JVMTI_ERROR_NONE) return;
-  if (std::strcmp(name, "checkpointRestore0") == 0) {
+  if (std::strcmp(name, kNativeName) == 0) {
     jclass type = nullptr;
     char* type_signature = nullptr;
     if (jvmti_->GetMethodDeclaringClass(method, &type) == JVMTI_ERROR_NONE &&
@@ -397,8 +465,8 @@ void CheckpointWatcher::NativeReturned(JNIEnv* jni, jobjectArray bundle,
   attempt->thread = CurrentThreadName(jni);
   attempt->snapshot = ListDescriptors(*table_);
   NoteClaims(jni, arguments.claimed, &attempt->snapshot);
-  if (mirrored_) {
-    if (arguments.dry_run) attempt->suppressed = FindJavaFailures(jni);
+  if (mirrored_ || !has_exception_events_) {
+    if (mirrored_ && arguments.dry_run) attempt->suppressed = FindJavaFailures(jni);
     attempt->suppressed.insert(attempt->suppressed.end(), outcome.suppressed.begin(),
                                outcome.suppressed.end());
     ReportWithoutException(jni, *attempt);
@@ -564,11 +632,12 @@ std::string CheckpointWatcher::CurrentThreadName(JNIEnv* jni) const {
 
 void CheckpointWatcher::Report(JNIEnv* jni, const Snapshot& snapshot, const std::string& thread,
                                CheckpointFailure failure) {
+  if (!reports_.load(std::memory_order_relaxed)) return;
   Trigger trigger;
   trigger.kind = "checkpoint-failure";
   trigger.thread = thread;
   trigger.exception = std::move(failure);
-  reporter_->Write(jni, snapshot, std::move(trigger));
+  reporter_->Write(jni, snapshot, std::move(trigger)).IgnoreError();
 }
 
 void CheckpointWatcher::OnAfterRestore(JNIEnv* jni) {

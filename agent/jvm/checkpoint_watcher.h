@@ -26,6 +26,7 @@
 
 #include <jvmti.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,15 +42,22 @@ class CheckpointWatcher {
   CheckpointWatcher(jvmtiEnv* jvmti, FdTable* table, Reporter* reporter)
       : jvmti_(jvmti), table_(table), reporter_(reporter) {}
 
-  // The capabilities and callbacks that the watcher wants; in Agent_OnLoad.
+  // The capabilities and callbacks that the watcher wants; in Agent_OnLoad or Agent_OnAttach.
   void AskFor(jvmtiCapabilities* capabilities);
   void AddCallbacks(jvmtiEventCallbacks* callbacks);
 
-  // In Agent_OnLoad, before the patcher starts: has JVM_Checkpoint hooked.
+  // There as well, before the patcher starts: has JVM_Checkpoint hooked.
   void AddHooks();
 
   // On VMInit: arms the events if this VM has CRaC.
   void Start(JNIEnv* jni);
+
+  // In Agent_OnAttach, instead: the native may have been bound long ago. The answer is what cannot
+  // be watched any more, empty where everything is.
+  std::string StartLate(JNIEnv* jni);
+
+  // The option on=checkpoint. At any time.
+  void SetReporting(bool reports) { reports_.store(reports, std::memory_order_relaxed); }
 
   // On VMDeath: reports an attempt whose exception never came.
   void Finish(JNIEnv* jni);
@@ -90,6 +98,7 @@ class CheckpointWatcher {
   std::vector<SuppressedException> FindJavaFailures(JNIEnv* jni);
   bool IsSeen(JNIEnv* jni, jobject exception);
   void ArmExceptions(JNIEnv* jni);
+  bool WrapBoundNative(JNIEnv* jni, const char* class_name);
   void Keep(std::unique_ptr<Attempt> attempt);
   std::unique_ptr<Attempt> Take(int tid);
   void Report(JNIEnv* jni, const Snapshot& snapshot, const std::string& thread,
@@ -104,6 +113,8 @@ class CheckpointWatcher {
   FdTable* table_;
   Reporter* reporter_;
 
+  std::atomic<bool> reports_{true};
+  bool has_crac_ = false;
   bool mirrored_ = false;              // generation 3: jdk.internal.crac.mirror
   bool has_exception_events_ = false;  // the capability was taken
   // Guards what follows. The VM thread never takes it, so a holder may wait for a safepoint.

@@ -11,6 +11,7 @@
 #include "report/produce.h"
 #include "symbolize/java_symbolizer.h"
 #include "symbolize/native_symbolizer.h"
+#include "symbolize/utf8.h"
 
 namespace fdorigin {
 
@@ -20,8 +21,43 @@ void Reporter::ReadJvmInfo(JNIEnv* jni) {
   jvm_.vendor = SystemProperty(jni, "java.vm.vendor");
 }
 
-void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
+std::string Reporter::CurrentThreadName(JNIEnv* jni) const {
+  jvmtiThreadInfo info = {};
+  if (jvmti_->GetThreadInfo(nullptr, &info) != JVMTI_ERROR_NONE) return {};
+  std::string name = ToUtf8(std::string_view(info.name));
+  jvmti_->Deallocate(reinterpret_cast<unsigned char*>(info.name));
+  jni->DeleteLocalRef(info.thread_group);
+  jni->DeleteLocalRef(info.context_class_loader);
+  return name;
+}
+
+void Reporter::SetOptions(const Options& options) {
+  const std::lock_guard lock(options_mutex_);
+  options_ = options;
+}
+
+Options Reporter::options() const {
+  const std::lock_guard lock(options_mutex_);
+  return options_;
+}
+
+absl::Status Reporter::WriteNow(JNIEnv* jni, const char* kind, std::string thread,
+                                const std::string& path, std::string* written) {
+  Snapshot snapshot;
+  {
+    const OwnWork own_work;
+    snapshot = TakeSnapshot(recordings_->table);
+  }
+  Trigger trigger;
+  trigger.kind = kind;
+  trigger.thread = std::move(thread);
+  return Write(jni, snapshot, std::move(trigger), path, written);
+}
+
+absl::Status Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger,
+                             const std::string& path, std::string* written) {
   const OwnWork own_work;
+  const Options options = this->options();
   try {
     NativeSymbolizer native(&recordings_->images, &recordings_->strings);
     JavaSymbolizer java(jvmti_, jni, &recordings_->methods);
@@ -30,6 +66,7 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
     input.table = &recordings_->table;
     input.trigger = std::move(trigger);
     const Patcher::Totals totals = Patcher::GetTotals();
+    input.coverage.since_startup = !attached_;
     input.coverage.libraries = totals.libraries;
     input.coverage.slots = totals.slots;
     input.coverage.libc_entries = totals.libc_entries;
@@ -39,10 +76,11 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
     if (!unreadable_.empty()) {
       input.coverage.refused.push_back({"the JVM's own data, for Java stacks", unreadable_});
     }
+    input.coverage.refused.insert(input.coverage.refused.end(), refusals_.begin(), refusals_.end());
     input.coverage.dropped = recordings_->table.dropped() + recordings_->methods.dropped();
     input.coverage.memory_bytes = recordings_->region.used();
     input.libraries_with_system_calls = &Patcher::ImagesWithSystemCalls;
-    input.libc_entries = options_.libc;
+    input.libc_entries = options.libc;
     input.restored = restored_.load(std::memory_order_relaxed);
     input.jvm = jvm_;
     input.stack = [&](StackId id) {
@@ -59,12 +97,15 @@ void Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger) {
       return frames;
     };
     input.string = [this](StringId id) { return std::string(recordings_->strings.Get(id)); };
-    const ProducedReport produced =
-        ProduceReport(input, ExpandReportPath(options_.report, ++reports_));
-    if (options_.summary) PrintText(produced.summary);
+    const std::string target = ExpandReportPath(path.empty() ? options.report : path, ++reports_);
+    if (written != nullptr) *written = target;
+    const ProducedReport produced = ProduceReport(input, target);
+    if (options.summary) PrintText(produced.summary);
     if (!produced.status.ok()) PrintLine(std::string(produced.status.message()));
+    return produced.status;
   } catch (const std::exception& error) {
     PrintLine(std::string("no report: ") + error.what());
+    return absl::ResourceExhaustedError(std::string("no report: ") + error.what());
   }
 }
 

@@ -9,8 +9,12 @@
 #include <jvmti.h>
 
 #include <atomic>
+#include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/status/status.h"
 #include "base/image_table.h"
 #include "base/options.h"
 #include "base/region.h"
@@ -43,18 +47,41 @@ class Reporter {
   // The process was restored from a checkpoint. On any thread.
   void NoteRestore() { restored_.store(true, std::memory_order_relaxed); }
 
+  // The agent was loaded into a running JVM. Before the first report.
+  void SetAttached() { attached_ = true; }
+
+  // What of the options may change while the agent runs: report and summary. On any thread.
+  void SetOptions(const Options& options);
+
+  // Something that is not watched, for coverage.refused. Before the first report.
+  void AddRefusal(RefusedHook refusal) { refusals_.push_back(std::move(refusal)); }
+
   // On VMInit: what keeps the stack walker from reading this VM's own data.
   void SetUnreadable(std::string missing) { unreadable_ = std::move(missing); }
 
   // Writes the report and the summary. A failure is one line on stderr.
-  void Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger);
+  // `path`: empty for the option's; `written` gets where the report went, with its signs expanded.
+  absl::Status Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger,
+                     const std::string& path = {}, std::string* written = nullptr);
+
+  // The same for what is open now.
+  absl::Status WriteNow(JNIEnv* jni, const char* kind, std::string thread,
+                        const std::string& path = {}, std::string* written = nullptr);
+
+  // The current thread's, as it is called now.
+  std::string CurrentThreadName(JNIEnv* jni) const;
 
  private:
-  const Options options_;
+  Options options() const;
+
+  mutable std::mutex options_mutex_;
+  Options options_;
   const Recordings* recordings_;
   jvmtiEnv* jvmti_;
   JvmInfo jvm_;
   std::string unreadable_;
+  bool attached_ = false;
+  std::vector<RefusedHook> refusals_;
   std::atomic<int> reports_{0};
   std::atomic<bool> restored_{false};
 };

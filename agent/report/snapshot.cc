@@ -10,9 +10,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <exception>
 #include <string_view>
+#include <thread>
 
 #include "report/peers.h"
 #include "report/socket_details.h"
@@ -142,17 +144,64 @@ std::vector<int> OpenNumbers() {
   return numbers;
 }
 
+struct Looked {
+  OpenDescriptor descriptor;
+  int credentials_pid = 0;
+};
+
+// False where it is not open.
+bool LookAt(int fd, const FdTable& table, Looked* looked) {
+  SocketFacts facts;
+  if (!ReadDescriptor(fd, table, &looked->descriptor, &facts)) return false;
+  looked->credentials_pid = facts.credentials_pid;
+  return true;
+}
+
+// Whether the table knows this very descriptor.
+bool IsKnown(const FdIdentity& identity, const std::optional<FdEntry>& entry) {
+  return entry && entry->identity == identity;
+}
+
+// A call that is under way is a gap: an open is recorded after it, a close before. What was met in
+// such a gap gets some moments to leave it, and many, since a busy number may be met in one gap
+// after the other. What no hook has seen stays as it is, at the price of 50 ms.
+void AwaitCallsUnderWay(const FdTable& table, std::vector<Looked>* all) {
+  constexpr int kLooks = 50;
+  constexpr std::chrono::milliseconds kPause{1};
+  const auto in_gap = [](const Looked& looked) {
+    return !IsKnown(looked.descriptor.identity, looked.descriptor.entry);
+  };
+  for (int look = 0; look < kLooks; ++look) {
+    if (std::none_of(all->begin(), all->end(), in_gap)) return;
+    std::this_thread::sleep_for(kPause);
+    std::erase_if(*all, [&](Looked& looked) {
+      if (!in_gap(looked)) return false;
+      const int fd = looked.descriptor.fd;
+      struct stat status = {};
+      if (fstat(fd, &status) != 0) return true;
+      const FdIdentity identity = {status.st_dev, status.st_ino};
+      // What has not changed is not read again.
+      if (identity == looked.descriptor.identity && !IsKnown(identity, table.Copy(fd))) {
+        return false;
+      }
+      return !LookAt(fd, table, &looked);
+    });
+  }
+}
+
 void FillSnapshot(const FdTable& table, Snapshot* snapshot) {
-  const std::vector<int> numbers = OpenNumbers();
+  std::vector<Looked> all;
+  for (const int fd : OpenNumbers()) {
+    Looked looked;
+    if (LookAt(fd, table, &looked)) all.push_back(std::move(looked));
+  }
+  AwaitCallsUnderWay(table, &all);
   std::vector<int> credentials;  // parallel to the descriptors
-  snapshot->descriptors.reserve(numbers.size());
-  credentials.reserve(numbers.size());
-  for (const int fd : numbers) {
-    OpenDescriptor descriptor;
-    SocketFacts facts;
-    if (!ReadDescriptor(fd, table, &descriptor, &facts)) continue;
-    snapshot->descriptors.push_back(std::move(descriptor));
-    credentials.push_back(facts.credentials_pid);
+  snapshot->descriptors.reserve(all.size());
+  credentials.reserve(all.size());
+  for (Looked& looked : all) {
+    snapshot->descriptors.push_back(std::move(looked.descriptor));
+    credentials.push_back(looked.credentials_pid);
   }
   std::vector<PeerQuery> queries;
   for (size_t i = 0; i < snapshot->descriptors.size(); ++i) {

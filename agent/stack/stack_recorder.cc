@@ -44,13 +44,14 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
 // the stack was found to have room.
 [[gnu::noinline]] void StackRecorder::Walk(const WalkRegisters& registers, JNIEnv* env,
                                            bool may_block, RecordedStack* stack) {
-  auto* native = static_cast<Frame*>(alloca(static_cast<size_t>(native_depth_) * sizeof(Frame)));
+  const int depth = native_depth_.load(std::memory_order_relaxed);
+  auto* native = static_cast<Frame*>(alloca(static_cast<size_t>(depth) * sizeof(Frame)));
   StackProbe probe;
   if (stack->java_stack == JavaStackStatus::kComplete) {
     if (const uint64_t base = java_->StackBase(env); base != 0) probe = {registers.sp, base};
   }
-  NativePart part = {.frames = native, .probe = probe};
-  part.count = native_->Walk(registers, native, native_depth_, &part.end, probe, &part.rest);
+  NativePart part = {.frames = native, .depth = depth, .probe = probe};
+  part.count = native_->Walk(registers, native, depth, &part.end, probe, &part.rest);
   const int native_count = part.count;
   bool caller_is_jvm = false;
   for (int i = 0; i < native_count; ++i) {
@@ -71,7 +72,8 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
     stack->java_stack = JavaStackStatus::kNotAJavaThread;
   }
   if (stack->java_stack == JavaStackStatus::kComplete) {
-    const int java_depth = java_->DepthThatFits(env, registers.sp, java_depth_);
+    const int java_depth =
+        java_->DepthThatFits(env, registers.sp, java_depth_.load(std::memory_order_relaxed));
     if (java_depth > 0) {
       AddJava(env, registers.sp, may_block, part, java_depth, stack);
       return;
@@ -89,7 +91,7 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   const auto depth = static_cast<size_t>(java_depth);
   auto* java = static_cast<Frame*>(alloca(depth * sizeof(Frame)));
   auto* frames =
-      static_cast<Frame*>(alloca((static_cast<size_t>(native_depth_) + depth) * sizeof(Frame)));
+      static_cast<Frame*>(alloca((static_cast<size_t>(native.depth) + depth) * sizeof(Frame)));
   std::memcpy(static_cast<void*>(frames), native.frames,
               static_cast<size_t>(native.count) * sizeof(Frame));
   stack->virtual_thread = java_->OnVirtualThread(env);
@@ -98,7 +100,7 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
       java_->Walk(env, sp, may_block, java, java_depth, &stack->java_stack, &activations);
 
   int count = native.count;
-  int natives_left = native_depth_ - native.count;
+  int natives_left = native.depth - native.count;
   // Where frames were not kept, the one before says so.
   const auto add_java = [&](int index) {
     const int from_end = activations.total - index;

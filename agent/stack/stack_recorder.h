@@ -4,6 +4,8 @@
 #ifndef FDORIGIN_AGENT_STACK_STACK_RECORDER_H_
 #define FDORIGIN_AGENT_STACK_STACK_RECORDER_H_
 
+#include <atomic>
+
 #include "arch/frame_rule.h"
 #include "base/hook_safe.h"
 #include "base/image_table.h"
@@ -29,9 +31,11 @@ class StackRecorder {
   StackRecorder(const ImageTable* images, NativeWalker* native, JavaWalker* java, StackStore* store)
       : images_(images), native_(native), java_(java), store_(store) {}
 
+  // At any time.
   void SetDepths(int java, int native) {
-    java_depth_ = java < kMaxJavaDepth ? java : kMaxJavaDepth;
-    native_depth_ = native < kMaxNativeDepth ? native : kMaxNativeDepth;
+    java_depth_.store(java < kMaxJavaDepth ? java : kMaxJavaDepth, std::memory_order_relaxed);
+    native_depth_.store(native < kMaxNativeDepth ? native : kMaxNativeDepth,
+                        std::memory_order_relaxed);
   }
 
   // NativeWalker::IsUnderLoader().
@@ -49,6 +53,7 @@ class StackRecorder {
   struct NativePart {
     const Frame* frames;
     int count;
+    int depth;  // how many there may be
     WalkEnd end;
     WalkRegisters rest;
     StackProbe probe;
@@ -61,8 +66,8 @@ class StackRecorder {
   NativeWalker* native_;
   JavaWalker* java_;
   StackStore* store_;
-  int java_depth_ = 256;
-  int native_depth_ = 64;
+  std::atomic<int> java_depth_{256};
+  std::atomic<int> native_depth_{64};
 };
 
 }  // namespace fdorigin

@@ -15,8 +15,12 @@
 // distance, are the same as before: whoever stands at k finds the old instructions. That fixes the
 // slot's address to within 256^(k-1) bytes. (Chamith et al., "Instruction Punning", PLDI 2017.) The
 // addresses in question are mostly some hundred MiB above the library, where nothing is. Where they
-// are taken or do not exist, any other slot will do, since almost no other thread runs when this is
-// done.
+// are taken or do not exist, any other slot will do while almost no other thread runs; in a JVM
+// that runs already (EntryMoment::kRunning) the function is refused then.
+//
+// That a core which is about to run the entry gets all of the old word or all of the new one is
+// AMD's promise (volume 2, "Cross-Modifying Code"), and what HotSpot itself relies on where it puts
+// a five-byte jump on the entry of a compiled method that threads run (NativeJump).
 //
 // An endbr64 is moved like any other instruction: the trampoline is then a valid target of indirect
 // calls. The entry is one no more, which matters to nobody, as Linux does not track indirect
@@ -532,7 +536,8 @@ struct Plan {
 };
 
 // Chooses the instructions, finds and fills the slot.
-std::string MakePlan(const MemoryMap& map, Arena* arena, EntryPatch* patch, Plan* plan) {
+std::string MakePlan(const MemoryMap& map, EntryMoment moment, Arena* arena, EntryPatch* patch,
+                     Plan* plan) {
   const uint64_t function = AddressOf(patch->function);
   if (patch->size == 0) return "its size is not known";
   if (!map.Allows(function, function + patch->size, PROT_READ | PROT_EXEC)) {
@@ -557,10 +562,14 @@ std::string MakePlan(const MemoryMap& map, Arena* arena, EntryPatch* patch, Plan
   std::array<Range, 3> ranges;
   size_t count = 0;
   const size_t boundary = moved.instructions[0].end();
-  if (boundary < kJumpBytes) ranges[count++] = KeepingBytesFrom(boundary, code.bytes());
-  ranges[count++] = Within(uint64_t{1} << 30, function);
-  ranges[count++] = Within((uint64_t{1} << 31) - kPageBytes, function);
   refusal = "no memory within 2 GiB";
+  if (boundary < kJumpBytes) ranges[count++] = KeepingBytesFrom(boundary, code.bytes());
+  if (boundary < kJumpBytes && moment == EntryMoment::kRunning) {
+    refusal = "a thread may stand behind its first instruction, and what would spare it is taken";
+  } else {
+    ranges[count++] = Within(uint64_t{1} << 30, function);
+    ranges[count++] = Within((uint64_t{1} << 31) - kPageBytes, function);
+  }
   for (size_t i = 0; i < count; ++i) {
     const std::optional<Arena::Slot> slot = arena->Allocate(ranges[i], function);
     if (!slot) continue;
@@ -618,7 +627,7 @@ void RedirectPage(std::span<Plan> plans, Arena* arena) {
 
 }  // namespace
 
-void PatchEntries(std::span<EntryPatch> patches) {
+void PatchEntries(std::span<EntryPatch> patches, EntryMoment moment) {
   for (EntryPatch& patch : patches) patch.refusal.clear();
   MemoryMap map;
   if (!map.Read()) {
@@ -632,7 +641,7 @@ void PatchEntries(std::span<EntryPatch> patches) {
   plans.reserve(patches.size());
   for (EntryPatch& patch : patches) {
     Plan plan;
-    patch.refusal = MakePlan(map, &arena, &patch, &plan);
+    patch.refusal = MakePlan(map, moment, &arena, &patch, &plan);
     if (patch.refusal.empty()) plans.push_back(plan);
   }
   if (!arena.MakeExecutable()) {

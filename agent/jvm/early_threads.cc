@@ -1,0 +1,97 @@
+#include "jvm/early_threads.h"
+
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "interpose/recorder.h"
+#include "stack/vm_structs.h"
+#include "symbolize/utf8.h"
+
+namespace fdorigin {
+namespace {
+
+// By the kernel, which says so where nothing is mapped: the thread may end meanwhile.
+template <typename T>
+bool ReadOwnMemory(uint64_t address, T* value) {
+  const iovec local = {value, sizeof(T)};
+  const iovec remote = {reinterpret_cast<void*>(address), sizeof(T)};
+  return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == ssize_t{sizeof(T)};
+}
+
+class ThreadIds {
+ public:
+  ThreadIds(JavaVM* vm, JNIEnv* jni) : jni_(jni) {
+    const VmTables tables{JvmLibrary(vm)};
+    os_thread_ = tables.Offset("Thread", "_osthread");
+    if (os_thread_ < 0) os_thread_ = tables.Offset("JavaThread", "_osthread");
+    id_ = tables.Offset("OSThread", "_thread_id");
+    jclass type = jni->FindClass("java/lang/Thread");
+    if (type != nullptr) java_thread_ = jni->GetFieldID(type, "eetop", "J");
+    jni->ExceptionClear();
+    if (type != nullptr) jni->DeleteLocalRef(type);
+  }
+
+  bool known() const { return os_thread_ >= 0 && id_ >= 0 && java_thread_ != nullptr; }
+
+  // 0 where it is not known. True only if the thread is alive after this.
+  int Of(jthread thread) const {
+    const auto java_thread = static_cast<uint64_t>(jni_->GetLongField(thread, java_thread_));
+    uint64_t os_thread = 0;
+    pid_t id = 0;
+    if (java_thread == 0 ||
+        !ReadOwnMemory(java_thread + static_cast<uint64_t>(os_thread_), &os_thread) ||
+        os_thread == 0 || !ReadOwnMemory(os_thread + static_cast<uint64_t>(id_), &id)) {
+      return 0;
+    }
+    return id;
+  }
+
+ private:
+  JNIEnv* jni_;
+  ptrdiff_t os_thread_ = -1;
+  ptrdiff_t id_ = -1;
+  jfieldID java_thread_ = nullptr;
+};
+
+bool IsAlive(jvmtiEnv* jvmti, jthread thread) {
+  jint state = 0;
+  return jvmti->GetThreadState(thread, &state) == JVMTI_ERROR_NONE &&
+         (state & JVMTI_THREAD_STATE_ALIVE) != 0;
+}
+
+}  // namespace
+
+void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni) {
+  const ThreadIds ids(vm, jni);
+  jint count = 0;
+  jthread* threads = nullptr;
+  if (!ids.known() || jvmti->GetAllThreads(&count, &threads) != JVMTI_ERROR_NONE) return;
+  std::vector<Recorder::EarlyThread> named(static_cast<size_t>(count));
+  for (jint i = 0; i < count; ++i) {
+    Recorder::EarlyThread& entry = named[static_cast<size_t>(i)];
+    jvmtiThreadInfo info = {};
+    const int id = ids.Of(threads[i]);
+    // The id was read from a live thread's memory if the thread is alive now.
+    if (id == 0 || !IsAlive(jvmti, threads[i])) continue;
+    if (jvmti->GetThreadInfo(threads[i], &info) != JVMTI_ERROR_NONE) continue;
+    entry.SetName(ToUtf8(std::string_view(info.name)));
+    entry.tid.store(id, std::memory_order_relaxed);
+    jvmti->Deallocate(reinterpret_cast<unsigned char*>(info.name));
+    if (info.thread_group != nullptr) jni->DeleteLocalRef(info.thread_group);
+    if (info.context_class_loader != nullptr) jni->DeleteLocalRef(info.context_class_loader);
+  }
+  Recorder::SetEarlyThreads(std::move(named));
+  for (jint i = 0; i < count; ++i) {
+    // From here on ThreadEnd takes the name away. Who ended before that has not come to it.
+    if (!IsAlive(jvmti, threads[i])) Recorder::ForgetEarlyThread(i);
+    jni->DeleteLocalRef(threads[i]);
+  }
+  jvmti->Deallocate(reinterpret_cast<unsigned char*>(threads));
+}
+
+}  // namespace fdorigin

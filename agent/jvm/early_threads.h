@@ -1,0 +1,19 @@
+// Tells the recorder the names of the Java threads that were there before the agent, whose start no
+// event has told.
+//
+// A name goes to a thread by its kernel id, which HotSpot keeps in the OSThread of each JavaThread.
+// Where the VM's tables do not say where that is, these threads keep the kernel's short name.
+//
+// Who calls it: Agent_OnAttach, once, when ThreadStart and ThreadEnd are enabled already. Cold.
+#ifndef FDORIGIN_AGENT_JVM_EARLY_THREADS_H_
+#define FDORIGIN_AGENT_JVM_EARLY_THREADS_H_
+
+#include <jvmti.h>
+
+namespace fdorigin {
+
+void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni);
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_JVM_EARLY_THREADS_H_
