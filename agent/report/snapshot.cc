@@ -166,12 +166,13 @@ bool IsKnown(const FdIdentity& identity, const std::optional<FdEntry>& entry) {
 // such a gap gets some moments to leave it, and many, since a busy number may be met in one gap
 // after the other. What no hook has seen stays as it is, at the price of 50 ms.
 void AwaitCallsUnderWay(const FdTable& table, std::vector<Looked>* all) {
-  constexpr int kLooks = 50;
+  constexpr std::chrono::milliseconds kPatience{50};
   constexpr std::chrono::milliseconds kPause{1};
   const auto in_gap = [](const Looked& looked) {
     return !IsKnown(looked.descriptor.identity, looked.descriptor.entry);
   };
-  for (int look = 0; look < kLooks; ++look) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < until) {
     if (std::none_of(all->begin(), all->end(), in_gap)) return;
     std::this_thread::sleep_for(kPause);
     std::erase_if(*all, [&](Looked& looked) {

@@ -435,18 +435,28 @@ TEST_CASE("many descriptors take time in proportion") {
   const rlim_t saved = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  const size_t count = std::min<size_t>(10'000, (limit.rlim_cur - 100) / 2);
+  const size_t many = std::min<size_t>(10'000, (limit.rlim_cur - 100) / 2);
+  const size_t few = many / 10;
   std::vector<Pair> pairs;
-  for (size_t i = 0; i < count; ++i) pairs.push_back(SocketPair());
-  const auto start = std::chrono::steady_clock::now();
-  const Snapshot snapshot = Take();
-  const auto took = std::chrono::steady_clock::now() - start;
-  CHECK(snapshot.descriptors.size() >= 2 * count);
-  CHECK(FindFd(snapshot, pairs.back().first.get())->socket->peer.value().fd ==
-        pairs.back().second.get());
-  // Some 15 system calls each; a quadratic step would take minutes.
-  CHECK(std::chrono::duration<double>(took).count() < 5.0);
-  WARN(2 * count << " sockets in " << std::chrono::duration<double>(took).count() << " s");
+  const auto time_of = [&pairs](size_t count) {
+    while (pairs.size() < count) pairs.push_back(SocketPair());
+    // The best of three, since others have the processors too.
+    double best = 1e9;
+    for (int i = 0; i < 3; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      const Snapshot snapshot = Take();
+      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+      best = std::min(best, took.count());
+      CHECK(snapshot.descriptors.size() >= 2 * count);
+      CHECK(FindFd(snapshot, pairs.back().first.get())->socket->peer.value().fd ==
+            pairs.back().second.get());
+    }
+    return best;
+  };
+  const double of_few = time_of(few);
+  const double of_many = time_of(many);
+  INFO(2 * few << " sockets in " << of_few << " s, " << 2 * many << " in " << of_many << " s");
+  CHECK(of_many < 30 * of_few);  // ten times as many; a quadratic step would make it a hundred
   pairs.clear();
   limit.rlim_cur = saved;
   setrlimit(RLIMIT_NOFILE, &limit);
