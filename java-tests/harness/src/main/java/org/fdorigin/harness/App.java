@@ -37,7 +37,8 @@ public enum App {
   LAMPLIGHTER("probes", "org.fdorigin.apps.probes.Lamplighter"),
   DRIFTER("probes", "org.fdorigin.apps.probes.Drifter"),
   CHRONICLER("probes", "org.fdorigin.apps.probes.Chronicler"),
-  ABYSS("probes", "org.fdorigin.apps.probes.Abyss");
+  ABYSS("probes", "org.fdorigin.apps.probes.Abyss"),
+  LABYRINTH("probes", "org.fdorigin.apps.probes.Labyrinth");
 
   private static final String MARK = "// MARK ";
 
