@@ -128,10 +128,10 @@ int JavaWalker::WalkAsync(JNIEnv* env, Frame* frames, int max) const {
   return trace.count;
 }
 
-int JavaWalker::WalkJvmti(Frame* frames, int max) const {
+int JavaWalker::WalkJvmti(int first, Frame* frames, int max) const {
   jint count = 0;
   const jvmtiError error = facts_.jvmti->GetStackTrace(
-      nullptr, 0, max, reinterpret_cast<jvmtiFrameInfo*>(frames), &count);
+      nullptr, first, max, reinterpret_cast<jvmtiFrameInfo*>(frames), &count);
   if (error != JVMTI_ERROR_NONE) return -1;
   for (int i = 0; i < count; ++i) {
     jvmtiFrameInfo frame;
@@ -174,6 +174,21 @@ int JavaWalker::WalkJvmti(Frame* frames, int max) const {
   return walk.frames;
 }
 
+// What is in the heap belongs to the outermost activation: native code would have kept its callers
+// on the stack.
+int JavaWalker::AddFrozen(Frame* frames, int count, int max, JavaStackStatus* status,
+                          Activations* activations) const {
+  const int room = max - count;
+  if (activations->count == 0 || activations->total != count || room == 0) return count;
+  const int added = WalkJvmti(count, frames + count, room);
+  if (added <= 0) return count;
+  activations->all[activations->count - 1].count += added;
+  activations->total += added;
+  activations->innermost += added;
+  *status = added == room ? JavaStackStatus::kTruncated : JavaStackStatus::kComplete;
+  return count + added;
+}
+
 int JavaWalker::Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, int max,
                      JavaStackStatus* status, Activations* activations) const {
   int count = -1;
@@ -182,6 +197,9 @@ int JavaWalker::Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, in
     count = WalkHotspot(env, sp, frames, max, status, activations);
     const bool whole = *status != JavaStackStatus::kFrozen && *status != JavaStackStatus::kStopped;
     if (whole || !may_block) return count;
+    if (*status == JavaStackStatus::kFrozen) {
+      return AddFrozen(frames, count, max, status, activations);
+    }
   } else {
     // On JDK 21 and later AsyncGetCallTrace appends the carrier's frames to a virtual thread's.
     const bool carrier_would_show =
@@ -195,7 +213,7 @@ int JavaWalker::Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, in
       *status = JavaStackStatus::kMustNotWait;
       return 0;
     }
-    count = WalkJvmti(frames, max);
+    count = WalkJvmti(0, frames, max);
     activations->count = 0;
   }
   if (count < 0) {

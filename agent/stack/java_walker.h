@@ -99,7 +99,11 @@ class JavaWalker {
   HOOK_SAFE int WalkHotspot(JNIEnv* env, uint64_t sp, Frame* frames, int max,
                             JavaStackStatus* status, Activations* activations) const;
   HOOK_SAFE int WalkAsync(JNIEnv* env, Frame* frames, int max) const;
-  HOOK_SAFE int WalkJvmti(Frame* frames, int max) const;
+  // From the frame of number `first` on.
+  HOOK_SAFE int WalkJvmti(int first, Frame* frames, int max) const;
+  // Asks JVMTI for the frames that come after the `count` on the stack.
+  HOOK_SAFE int AddFrozen(Frame* frames, int count, int max, JavaStackStatus* status,
+                          Activations* activations) const;
   template <typename T>
   HOOK_SAFE T ThreadField(JNIEnv* env, ptrdiff_t offset) const;
 

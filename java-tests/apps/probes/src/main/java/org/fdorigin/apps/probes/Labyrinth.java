@@ -61,6 +61,7 @@ public final class Labyrinth {
     MAP,
     SORT,
     MANY_ARGUMENTS,
+    YIELD,
     C,
     GALLERY,
     FOREIGN,
@@ -337,6 +338,7 @@ public final class Labyrinth {
         case MAP -> map().computeIfAbsent(1, k -> hole(nesting));
         case SORT -> sorted(nesting);
         case MANY_ARGUMENTS -> sink += (int) many(1, 2L, 3.0, nesting, 4f, 5L, 6, 7.0, 8L, 9, 10L);
+        case YIELD -> rested(nesting);
         case C -> throughC(route / 100, route % (MOST_STEPS + 1), route % UP_FOREIGN, nesting);
         case GALLERY -> gallery(nesting, route);
         case FOREIGN -> lift(nesting, route);
@@ -506,6 +508,12 @@ public final class Labyrinth {
       long j) {
     on(nesting);
     return a + b + c + d + e + f + g + h + i + j;
+  }
+
+  /** What a virtual thread comes back to may lie in the heap. */
+  private static void rested(Nesting nesting) {
+    Thread.yield();
+    on(nesting);
   }
 
   private static void gallery(Nesting nesting, int route) {
