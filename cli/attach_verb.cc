@@ -43,7 +43,7 @@ ExitStatus Attach(const Words& words, const Console& console) {
 Verb DefineAttach(CLI::App* command) {
   CLI::App* verb = command->add_subcommand("attach", "Load the agent into a running JVM");
   const auto words = std::make_shared<Words>();
-  verb->add_option("PID", words->pid, "The JVM")->required()->check(CLI::PositiveNumber);
+  verb->add_option("PID", words->pid, "The JVM")->required()->check(CLI::Range(1, kLargestPid));
   verb->add_option("OPTIONS", words->options,
                    "The agent's options, key=value, as behind -agentpath; of an agent that is "
                    "loaded already, those that change");

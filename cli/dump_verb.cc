@@ -101,7 +101,7 @@ Verb DefineDump(CLI::App* command) {
   CLI::App* verb =
       command->add_subcommand("dump", "Ask the agent in a running JVM for a report now");
   const auto words = std::make_shared<Words>();
-  verb->add_option("PID", words->pid, "The JVM")->required()->check(CLI::PositiveNumber);
+  verb->add_option("PID", words->pid, "The JVM")->required()->check(CLI::Range(1, kLargestPid));
   verb->add_option("-o,--output", words->output,
                    "Where the report goes, - for stdout [where the agent's option report= says]");
   verb->add_flag("-f,--overwrite", words->overwrite, "Overwrite the file of -o");

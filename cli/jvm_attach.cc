@@ -22,10 +22,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Between two looks at whether somebody wants the command to end.
-constexpr milliseconds kStep{50};
+// Between two looks at whether somebody wants the command to end, and whether the JVM still runs.
+constexpr int kStepMilliseconds = 50;
 // Between two looks for the JVM's socket.
-constexpr milliseconds kSocketStep{5};
+constexpr int kSocketStepMilliseconds = 5;
+// Others stop a process for a moment, too.
+constexpr milliseconds kMaxStop{500};
 // HotSpot's AttachOperation::arg_length_max.
 constexpr size_t kMaxArgumentBytes = 1024;
 
@@ -106,8 +108,9 @@ absl::Status JudgeAnswer(const std::string& answer, const std::string& library) 
   if (status == 0 && (text.empty() || text == "return code: 0")) return absl::OkStatus();
   if (text.find("Dynamic agent loading is not enabled") != std::string::npos) {
     return absl::FailedPreconditionError(
-        "the JVM was started with -XX:-EnableDynamicAgentLoading and loads no agent; start it with "
-        "-agentpath");
+        "the JVM was started with -XX:-EnableDynamicAgentLoading: it loads no agent, and asks none "
+        "that it has; start it with -agentpath, and read a running one from outside: fdorigin dump "
+        "--force");
   }
   if (text.starts_with(kReturnCode)) {
     return absl::AbortedError("the agent refused (" + text +
@@ -123,23 +126,29 @@ JvmAttach::JvmAttach(const TargetProcess* target, milliseconds patience)
     : target_(target),
       deadline_(steady_clock::now() + patience),
       patience_(patience),
+      running_at_(steady_clock::now()),
       socket_folder_(openat(target->root(), "tmp", O_PATH | O_DIRECTORY | O_CLOEXEC)) {}
 
-absl::Status JvmAttach::Wait(int fd, short events, const char* for_what) {
+absl::Status JvmAttach::CheckPatience(const char* for_what) {
+  if (IsInterrupted()) return absl::CancelledError("interrupted");
+  const auto now = steady_clock::now();
+  const absl::Status running = target_->CheckRunning();
+  if (running.ok()) running_at_ = now;
+  if (now - running_at_ > kMaxStop) return running;
+  if (now < deadline_) return absl::OkStatus();
+  const std::string pid = std::to_string(target_->pid());
+  return absl::DeadlineExceededError("process " + pid + " " + for_what + " within " +
+                                     std::to_string(patience_.count() / 1000) +
+                                     " s; if it hangs, read it from outside: fdorigin dump "
+                                     "--force " +
+                                     pid);
+}
+
+absl::Status JvmAttach::Wait(short events, const char* for_what) {
   while (true) {
-    if (IsInterrupted()) return absl::CancelledError("interrupted");
-    const auto left = std::chrono::ceil<milliseconds>(deadline_ - steady_clock::now());
-    if (left <= milliseconds::zero()) {
-      return absl::DeadlineExceededError(
-          "process " + std::to_string(target_->pid()) + " " + for_what + " within " +
-          std::to_string(patience_.count()) +
-          " ms; if it hangs, read it from outside: fdorigin dump --force " +
-          std::to_string(target_->pid()));
-    }
-    pollfd poll_fd = {fd, events, 0};
-    const int ready =
-        poll(&poll_fd, 1, static_cast<int>(std::min(left, fd < 0 ? kSocketStep : kStep).count()));
-    if (ready > 0 || fd < 0) return absl::OkStatus();
+    if (const absl::Status status = CheckPatience(for_what); !status.ok()) return status;
+    pollfd connection = {connection_.get(), events, 0};
+    if (poll(&connection, 1, kStepMilliseconds) > 0) return absl::OkStatus();
   }
 }
 
@@ -194,9 +203,10 @@ absl::Status JvmAttach::Connect() {
   if (const absl::Status status = trigger.Create(socket_folder_.get()); !status.ok()) return status;
   if (const absl::Status status = target_->SendQuit(); !status.ok()) return status;
   while (absl::IsNotFound(connected = TryConnect())) {
-    if (const absl::Status status = Wait(-1, 0, "did not begin to listen"); !status.ok()) {
+    if (const absl::Status status = CheckPatience("did not begin to listen"); !status.ok()) {
       return status;
     }
+    poll(nullptr, 0, kSocketStepMilliseconds);
   }
   return connected;
 }
@@ -209,8 +219,7 @@ absl::Status JvmAttach::Send(const std::string& request) {
     if (size >= 0) {
       sent += static_cast<size_t>(size);
     } else if (errno == EAGAIN) {
-      if (const absl::Status status = Wait(connection_.get(), POLLOUT, "did not read the request");
-          !status.ok()) {
+      if (const absl::Status status = Wait(POLLOUT, "did not read the request"); !status.ok()) {
         return status;
       }
     } else if (errno == EPIPE || errno == ECONNRESET) {
@@ -225,8 +234,7 @@ absl::Status JvmAttach::Send(const std::string& request) {
 absl::Status JvmAttach::Receive(std::string* answer) {
   std::array<char, 4096> buffer;
   while (true) {
-    if (const absl::Status status = Wait(connection_.get(), POLLIN, "did not answer");
-        !status.ok()) {
+    if (const absl::Status status = Wait(POLLIN, "did not answer"); !status.ok()) {
       return status;
     }
     const ssize_t size = recv(connection_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);

@@ -34,12 +34,15 @@ class JvmAttach {
   absl::Status TryConnect();
   absl::Status Send(const std::string& request);
   absl::Status Receive(std::string* answer);
-  // Waits until `fd` is ready for `events`; for a negative one a moment.
-  absl::Status Wait(int fd, short events, const char* for_what);
+  // Waits until the connection is ready for `events`.
+  absl::Status Wait(short events, const char* for_what);
+  // An error where it is in vain to wait any longer.
+  absl::Status CheckPatience(const char* for_what);
 
   const TargetProcess* target_;
   const std::chrono::steady_clock::time_point deadline_;
   const std::chrono::milliseconds patience_;
+  std::chrono::steady_clock::time_point running_at_;  // when the target was last seen not stopped
   OwnedFd socket_folder_;
   OwnedFd connection_;
 };

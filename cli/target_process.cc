@@ -222,7 +222,7 @@ absl::StatusOr<TargetProcess> TargetProcess::Open(int pid) {
     return absl::InvalidArgumentError(number + " is a thread of process " +
                                       std::to_string(target.status_.process));
   }
-  if (target.status_.state == 'Z' || target.status_.state == 'X') {
+  if (target.status_.state == 'Z') {
     return absl::UnavailableError("process " + number + " has ended");
   }
   const std::optional<std::string> maps = ReadProc(pid, "maps");
@@ -252,6 +252,26 @@ std::string TargetProcess::AgentPath() const {
   return path;
 }
 
+absl::Status TargetProcess::CheckRunning() const {
+  const std::string number = std::to_string(pid_);
+  const std::optional<std::string> text = ReadProc(pid_, "status");
+  if (!text) return NoSuchProcess(pid_);
+  const absl::StatusOr<ProcessStatus> status = ParseProcessStatus(*text);
+  if (!status.ok()) return status.status();
+  switch (status->state) {
+    case 'Z':
+    case 'X':
+      return absl::UnavailableError("process " + number + " has ended");
+    case 'T':
+    case 't':
+      return absl::UnavailableError(
+          "process " + number + " is stopped and cannot answer; let it go on (kill -CONT " +
+          number + "), or read it from outside: fdorigin dump --force " + number);
+    default:
+      return absl::OkStatus();
+  }
+}
+
 absl::Status TargetProcess::CheckSignalable() const {
   const std::string process = "process " + std::to_string(pid_);
   if (libraries_.openj9) {
@@ -260,14 +280,7 @@ absl::Status TargetProcess::CheckSignalable() const {
                                     "its jcmd loads the agent (docs/attach.md)");
   }
   if (!libraries_.hotspot) return absl::FailedPreconditionError(process + " is no JVM");
-  if (status_.state == 'T' || status_.state == 't') {
-    return absl::UnavailableError(process +
-                                  " is stopped and cannot answer; let it go on (kill -CONT " +
-                                  std::to_string(pid_) +
-                                  "), or read it from outside: fdorigin "
-                                  "dump --force " +
-                                  std::to_string(pid_));
-  }
+  if (const absl::Status running = CheckRunning(); !running.ok()) return running;
   const std::string command_line = ReadProc(pid_, "cmdline").value_or("");
   const std::string environment = ReadProc(pid_, "environ").value_or("");
   bool attachable = !DisablesAttach(command_line, environment);

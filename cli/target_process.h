@@ -88,6 +88,8 @@ class TargetProcess {
   // none.
   std::string AgentPath() const;
 
+  // An error where it is stopped, or has ended, by now.
+  absl::Status CheckRunning() const;
   // An error where it would not answer to SIGQUIT, or die of it.
   absl::Status CheckSignalable() const;
   // An error where the process has ended.

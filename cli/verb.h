@@ -12,6 +12,9 @@
 
 namespace fdorigin {
 
+// The kernel's PID_MAX_LIMIT.
+constexpr int kLargestPid = 4 << 20;
+
 struct Verb {
   CLI::App* words;  // owned by the command's App
   std::function<ExitStatus(const Console&)> run;
