@@ -244,7 +244,8 @@ absl::Status Agent::Dump(JNIEnv* jni, const AttachRequest& request, AttachReply*
   }
   std::string written;
   const absl::Status status =
-      reporter_.WriteNow(jni, "attach", reporter_.CurrentThreadName(jni), path, &written);
+      reporter_.WriteNow(jni, "attach", reporter_.CurrentThreadName(jni), path, &written,
+                         into_reply ? SummaryTo::kNobody : SummaryTo::kStderr);
   if (!status.ok()) return status;
   if (into_reply) {
     reply->TakeIn(written);

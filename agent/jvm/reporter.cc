@@ -42,7 +42,7 @@ Options Reporter::options() const {
 }
 
 absl::Status Reporter::WriteNow(JNIEnv* jni, const char* kind, std::string thread,
-                                const std::string& path, std::string* written) {
+                                const std::string& path, std::string* written, SummaryTo summary) {
   Snapshot snapshot;
   {
     const OwnWork own_work;
@@ -51,11 +51,11 @@ absl::Status Reporter::WriteNow(JNIEnv* jni, const char* kind, std::string threa
   Trigger trigger;
   trigger.kind = kind;
   trigger.thread = std::move(thread);
-  return Write(jni, snapshot, std::move(trigger), path, written);
+  return Write(jni, snapshot, std::move(trigger), path, written, summary);
 }
 
 absl::Status Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger,
-                             const std::string& path, std::string* written) {
+                             const std::string& path, std::string* written, SummaryTo summary) {
   const OwnWork own_work;
   const Options options = this->options();
   try {
@@ -100,7 +100,7 @@ absl::Status Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trig
     const std::string target = ExpandReportPath(path.empty() ? options.report : path, ++reports_);
     if (written != nullptr) *written = target;
     const ProducedReport produced = ProduceReport(input, target);
-    if (options.summary) PrintText(produced.summary);
+    if (options.summary && summary == SummaryTo::kStderr) PrintText(produced.summary);
     if (!produced.status.ok()) PrintLine(std::string(produced.status.message()));
     return produced.status;
   } catch (const std::exception& error) {

@@ -36,6 +36,11 @@ struct Recordings {
   FdTable table;
 };
 
+enum class SummaryTo {
+  kStderr,  // if the option summary says so
+  kNobody,  // the report goes to somebody else, who reads it
+};
+
 class Reporter {
  public:
   Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti)
@@ -62,11 +67,13 @@ class Reporter {
   // Writes the report and the summary. A failure is one line on stderr.
   // `path`: empty for the option's; `written` gets where the report went, with its signs expanded.
   absl::Status Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger,
-                     const std::string& path = {}, std::string* written = nullptr);
+                     const std::string& path = {}, std::string* written = nullptr,
+                     SummaryTo summary = SummaryTo::kStderr);
 
   // The same for what is open now.
   absl::Status WriteNow(JNIEnv* jni, const char* kind, std::string thread,
-                        const std::string& path = {}, std::string* written = nullptr);
+                        const std::string& path = {}, std::string* written = nullptr,
+                        SummaryTo summary = SummaryTo::kStderr);
 
   // The current thread's, as it is called now.
   std::string CurrentThreadName(JNIEnv* jni) const;
