@@ -238,7 +238,8 @@ std::string_view OptionsHelp() {
   return R"(fdorigin: who opened each file descriptor, told when a checkpoint fails.
 
   java -agentpath:/path/libfdorigin.so[=OPTION,...] ...
-  jcmd PID JVMTI.agent_load /path/libfdorigin.so OPTION,...
+  fdorigin attach PID [OPTION,...]
+  jcmd PID JVMTI.agent_load /path/libfdorigin.so '"OPTION,..."'
 
   report=PATH       where reports go; %p is the process, %n the number of the report in it,
                     %t the time in UTC, %h the host   [fdorigin-%p-%n.json]

@@ -358,7 +358,12 @@ absl::Status Attach(JavaVM* vm, const AttachRequest& request, AttachReply* reply
   }
   const Options before = agent == nullptr ? Options() : agent->options();
   const ParsedOptions parsed = ParseOptions(request.options.c_str(), before);
-  if (!parsed.error.empty()) return absl::InvalidArgumentError(parsed.error);
+  if (!parsed.error.empty()) {
+    // HotSpot's jcmd cuts an argument at its first =, and passes on what stands before.
+    const bool cut = request.reply.empty() && request.options.find('=') == std::string::npos;
+    return absl::InvalidArgumentError(
+        parsed.error + (cut ? "; jcmd wants options in quotes of its own: '\"report=PATH\"'" : ""));
+  }
   if (parsed.options.help) {
     return absl::InvalidArgumentError("option 'help' is for the start of a JVM");
   }

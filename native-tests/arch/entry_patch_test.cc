@@ -340,6 +340,36 @@ TEST_CASE("memory at some distance will do") {
   CHECK(PermissionsOf(reinterpret_cast<void*>(code.function())) == "r-xp");
 }
 
+// push %rbp; mov $42, %eax; pop %rbp; ret: who stands behind the push finds his instruction only if
+// the jump leads some ten KiB up, where the page is taken.
+const std::vector<uint8_t> kPushAndAnswer = {0x55, 0xb8, 0x2a, 0, 0, 0, 0x5d, 0xc3};
+
+TEST_CASE("while threads run, no entry is patched in which one could stand and be hurt") {
+  const OwnCode code(kMiB, kMiB, MAP_PRIVATE, kPushAndAnswer);
+  void* original = nullptr;
+  EntryPatch patch = {reinterpret_cast<void*>(code.function()), kPushAndAnswer.size(),
+                      reinterpret_cast<void*>(&Hook), &original, ""};
+  PatchEntries({&patch, 1}, EntryMoment::kRunning);
+  CHECK(patch.refusal ==
+        "a thread may stand behind its first instruction, and what would spare it is taken");
+  CHECK(original == nullptr);
+  CHECK(std::memcmp(reinterpret_cast<void*>(code.function()), kPushAndAnswer.data(),
+                    kPushAndAnswer.size()) == 0);
+  CHECK(code.Patch() == "");
+}
+
+TEST_CASE("while threads run, an entry is patched whose first instruction is all that changes") {
+  const OwnCode code(kMiB, kMiB, MAP_PRIVATE, kAnswer);
+  hook_original = nullptr;
+  EntryPatch patch = {reinterpret_cast<void*>(code.function()), kAnswer.size(),
+                      reinterpret_cast<void*>(&Hook), reinterpret_cast<void**>(&hook_original), ""};
+  PatchEntries({&patch, 1}, EntryMoment::kRunning);
+  CHECK(patch.refusal == "");
+  hook_calls = 0;
+  CHECK(code.function()(1, 2) == 42);
+  CHECK(hook_calls == 1);
+}
+
 TEST_CASE("an entry is refused where its operand would be out of the trampoline's reach") {
   // lea -1 GiB(%rip), %rax; ret
   const std::vector<uint8_t> far = {0x48, 0x8d, 0x05, 0, 0, 0, 0xc0, 0xc3};

@@ -38,7 +38,8 @@ public enum App {
   DRIFTER("probes", "org.fdorigin.apps.probes.Drifter"),
   CHRONICLER("probes", "org.fdorigin.apps.probes.Chronicler"),
   ABYSS("probes", "org.fdorigin.apps.probes.Abyss"),
-  LABYRINTH("probes", "org.fdorigin.apps.probes.Labyrinth");
+  LABYRINTH("probes", "org.fdorigin.apps.probes.Labyrinth"),
+  LATECOMER("probes", "org.fdorigin.apps.probes.Latecomer");
 
   private static final String MARK = "// MARK ";
 

@@ -23,6 +23,11 @@ public final class Build {
     return existing(Path.of(required("fdorigin.build")).resolve("libfdorigin.so"));
   }
 
+  /** The command {@code fdorigin}. */
+  public static Path command() {
+    return existing(Path.of(required("fdorigin.build")).resolve("bin/fdorigin"));
+  }
+
   /** The folder of the stand-in for a CRaC JDK, if one is there. */
   public static Optional<Path> standin() {
     Optional<Path> named = property("fdorigin.standin").map(Path::of);
