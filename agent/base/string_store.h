@@ -1,4 +1,5 @@
-// Distinct strings, stored once in the region: thread names and the paths of ELF images.
+// Distinct strings, stored once in the region: names of threads and methods, paths of ELF
+// images.
 //
 // Who calls it: Intern() any thread, hook context too; Get() anyone. Strings live forever.
 #ifndef FDORIGIN_AGENT_BASE_STRING_STORE_H_

@@ -17,6 +17,7 @@
 #include <new>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 #include "arch/system_call_finder.h"
 #include "interpose/calls.h"
@@ -66,6 +67,7 @@ struct State {
   std::atomic<bool> again{false};  // somebody asked for a scan, and may not have waited for it
   ImageTable* images = nullptr;
   StringStore* strings = nullptr;
+  NativeMethods* native_methods = nullptr;
   std::unordered_map<std::string_view, Slotted> functions;
   std::unordered_map<std::string_view, ExtraHook> extras;
   std::vector<Known> known;
@@ -141,6 +143,11 @@ bool IsLibc(std::string_view base) {
   return std::find(std::begin(kNames), std::end(kNames), base) != std::end(kNames);
 }
 
+// OpenJ9's VM is many libraries beside libjvm.so: libj9vm29.so, libj9prt29.so, libjclse29.so, ….
+bool IsVm(std::string_view base) {
+  return base.starts_with("libj9") || base.starts_with("libjclse") || base.starts_with("libomr");
+}
+
 ImageRole RoleOf(const State& state, const ElfImage& image, const std::string& path) {
   const auto self = reinterpret_cast<uint64_t>(&Patcher::Rescan);
   if (self >= image.low() && self < image.high()) return ImageRole::kSelf;
@@ -148,7 +155,9 @@ ImageRole RoleOf(const State& state, const ElfImage& image, const std::string& p
   if (base == "libjvm.so") return ImageRole::kJvm;
   if (base.starts_with("ld-linux")) return ImageRole::kLoader;
   if (IsLibc(base) || path == "[linux-vdso]") return ImageRole::kLibc;
-  if (!state.java_home.empty() && path.starts_with(state.java_home)) return ImageRole::kJdk;
+  if (!state.java_home.empty() && path.starts_with(state.java_home)) {
+    return IsVm(base) ? ImageRole::kJvm : ImageRole::kJdk;
+  }
   return ImageRole::kOther;
 }
 
@@ -261,6 +270,16 @@ bool Apply(const ElfImage& image, const std::vector<Write>& writes) {
   return true;
 }
 
+void NoteMethodsOf(State& state, ImageId id, const ElfImage& image) {
+  std::vector<NativeMethods::Range> functions;
+  image.VisitExports([&](const char* name, void* address, uint64_t size) {
+    if (!std::string_view(name).starts_with("Java_")) return;
+    const uint64_t begin = reinterpret_cast<uint64_t>(address) - image.load_bias();
+    functions.push_back({begin, begin + size});
+  });
+  state.native_methods->Add(id, std::move(functions));
+}
+
 Known Enter(State& state, const Listed& listed, const std::string& path, const ElfImage& image,
             ImageRole role) {
   Image entry = {};
@@ -273,6 +292,9 @@ Known Enter(State& state, const Listed& listed, const std::string& path, const E
   entry.build_id_size = image.BuildId(entry.build_id);
   Known known;
   known.id = state.images->Add(entry);
+  if (state.native_methods != nullptr && role == ImageRole::kJdk) {
+    NoteMethodsOf(state, known.id, image);
+  }
   known.load_bias = listed.load_bias;
   known.name = listed.name;
   known.seen = true;
@@ -419,6 +441,8 @@ LibcEntries PatchLoadedLibc(EntryMoment moment) {
 }
 
 }  // namespace
+
+void Patcher::NoteNativeMethods(NativeMethods* methods) { Get().native_methods = methods; }
 
 void Patcher::AddExtra(const ExtraHook& hook) { Get().extras.emplace(hook.name, hook); }
 

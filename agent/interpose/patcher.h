@@ -12,6 +12,7 @@
 
 #include "arch/entry_patch.h"
 #include "base/image_table.h"
+#include "base/native_methods.h"
 #include "base/string_store.h"
 
 namespace fdorigin {
@@ -42,6 +43,8 @@ class Patcher {
   // `moment`: whether other threads are about.
   static void Start(ImageTable* images, StringStore* strings, bool libc,
                     EntryMoment moment = EntryMoment::kStart);
+  // Has the native methods of the JDK's libraries noted. Before Start().
+  static void NoteNativeMethods(NativeMethods* methods);
   // Looks for images that came or went. Cheap where none did.
   static void Rescan();
   // Also replaces `hook.name` in every image. Before Start().

@@ -18,6 +18,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/native_methods.h"
 #include "base/options.h"
 #include "base/raw_output.h"
 #include "fdorigin/fdorigin.h"
@@ -89,7 +90,8 @@ class Agent {
   Recordings recordings_;
   NativeWalker native_walker_;
   HotspotWalker hotspot_walker_;
-  JavaWalker java_walker_{&hotspot_walker_};
+  JavaWalker java_walker_{&hotspot_walker_, &recordings_.strings};
+  NativeMethods native_methods_;  // on VMs other than HotSpot
   StackRecorder stack_recorder_;
   Reporter reporter_;
   CheckpointWatcher watcher_;
@@ -180,6 +182,10 @@ void Agent::StartHooks(EntryMoment moment) {
   Recorder::Install(&recordings_.table, &stack_recorder_, &recordings_.strings,
                     options_.sockets_only);
   if (watches_checkpoints_) watcher_.AddHooks();
+  if (!HasVmTables(vm_) && native_methods_.Create(&recordings_.region)) {
+    stack_recorder_.SetNativeMethods(&native_methods_);
+    Patcher::NoteNativeMethods(&native_methods_);
+  }
   PrepareHooks();
   Patcher::Start(&recordings_.images, &recordings_.strings, options_.libc, moment);
   NoteInherited();
@@ -265,12 +271,11 @@ void Agent::OnVmInit(JNIEnv* jni, jthread thread) {
 void Agent::ReadVm(JNIEnv* jni, jthread thread) {
   const VmFacts facts = ReadVmFacts(vm_, jvmti_, jni, thread);
   java_walker_.SetFacts(facts);
-  if (facts.hotspot.usable()) {
+  if (facts.hotspot.usable() || facts.async_get_call_trace == nullptr) {
     // Only AsyncGetCallTrace needs it.
     jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
-  } else {
-    reporter_.SetUnreadable(facts.hotspot.missing);
   }
+  if (!facts.hotspot.usable()) reporter_.SetUnreadable(facts.hotspot.missing);
   OnThreadStart(jni, thread);
   reporter_.ReadJvmInfo(jni);
 }
@@ -285,6 +290,10 @@ void Agent::OnThreadStart(JNIEnv* jni, jthread thread) {
   jvmtiThreadInfo info = {};
   if (jvmti_->GetThreadInfo(thread, &info) != JVMTI_ERROR_NONE) return;
   Recorder::NameJavaThread(ToUtf8(std::string_view(info.name)));
+  {
+    const OwnWork own_work;  // of a process's first thread libc reads /proc/self/maps
+    java_walker_.NoteThread();
+  }
   jvmti_->Deallocate(reinterpret_cast<unsigned char*>(info.name));
   jni->DeleteLocalRef(info.thread_group);
   jni->DeleteLocalRef(info.context_class_loader);

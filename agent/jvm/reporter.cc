@@ -60,7 +60,7 @@ absl::Status Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trig
   const Options options = this->options();
   try {
     NativeSymbolizer native(&recordings_->images, &recordings_->strings);
-    JavaSymbolizer java(jvmti_, jni, &recordings_->methods);
+    JavaSymbolizer java(jvmti_, jni, &recordings_->methods, &recordings_->strings);
     ReportInput input;
     input.snapshot = &snapshot;
     input.table = &recordings_->table;
@@ -71,10 +71,10 @@ absl::Status Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trig
     input.coverage.slots = totals.slots;
     input.coverage.libc_entries = totals.libc_entries;
     for (const Patcher::Refusal& refusal : totals.refused) {
-      input.coverage.refused.push_back({refusal.what, refusal.reason});
+      input.coverage.refused.push_back({refusal.what, refusal.reason, true});
     }
     if (!unreadable_.empty()) {
-      input.coverage.refused.push_back({"the JVM's own data, for Java stacks", unreadable_});
+      input.coverage.refused.push_back({"the JVM's own data, for Java stacks", unreadable_, false});
     }
     input.coverage.refused.insert(input.coverage.refused.end(), refusals_.begin(), refusals_.end());
     input.coverage.dropped = recordings_->table.dropped() + recordings_->methods.dropped();

@@ -1,6 +1,9 @@
 #include "jvm/vm_facts.h"
 
+#include <stdlib.h>
+
 #include <cstdint>
+#include <string_view>
 
 #include "stack/vm_structs.h"
 
@@ -27,15 +30,25 @@ ptrdiff_t FindEnvOffset(JNIEnv* jni, jthread thread) {
 
 }  // namespace
 
+bool HasVmTables(JavaVM* vm) {
+  const char* setting = getenv("FDORIGIN_HOTSPOT");
+  if (setting != nullptr && std::string_view(setting) == "off") return false;
+  return JvmLibrary(vm).Find("gHotSpotVMStructs") != nullptr;
+}
+
 VmFacts ReadVmFacts(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread thread) {
   VmFacts facts;
   facts.vm = vm;
   facts.jvmti = jvmti;
+  constexpr jint kJdk21 = 0x00150000;
+  facts.has_virtual_threads = jni->GetVersion() >= kJdk21;
+  if (!HasVmTables(vm)) {
+    facts.hotspot.missing = "it has none of HotSpot's tables";
+    return facts;
+  }
   const JvmLibrary jvm(vm);
   facts.async_get_call_trace =
       reinterpret_cast<void (*)(void*, jint, void*)>(jvm.Find("AsyncGetCallTrace"));
-  constexpr jint kJdk21 = 0x00150000;
-  facts.has_virtual_threads = jni->GetVersion() >= kJdk21;
   const VmTables tables(jvm);
   facts.thread_state_offset = tables.Offset("JavaThread", "_thread_state");
   if (facts.thread_state_offset < 0) return facts;  // not HotSpot, or its tables are gone

@@ -1,5 +1,6 @@
 #include "report/attribution.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -57,7 +58,11 @@ const std::string& Attributor::WaysUnseen() {
   if (!input_.coverage.since_startup) {
     ways.push_back("by a call that was under way when the agent came");
   }
-  if (!input_.coverage.refused.empty()) ways.push_back("by what coverage.refused names");
+  const std::vector<RefusedHook>& refused = input_.coverage.refused;
+  if (std::any_of(refused.begin(), refused.end(),
+                  [](const RefusedHook& hook) { return hook.hides_calls; })) {
+    ways.push_back("by what coverage.refused names");
+  }
   if (input_.coverage.dropped > 0) {
     ways.push_back("by one of the " + std::to_string(input_.coverage.dropped) +
                    " events that could not be recorded");

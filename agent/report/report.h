@@ -41,6 +41,7 @@ struct Trigger {
 struct RefusedHook {
   std::string what;  // "slot close of /path/lib.so"
   std::string reason;
+  bool hides_calls = true;  // descriptors may come by it unseen; else only stacks suffer
 };
 
 struct Coverage {

@@ -15,12 +15,13 @@ enum class FrameKind : uint8_t {
   kNative = 1,
   kJava = 2,    // as JVMTI names methods
   kMethod = 3,  // Java too, as the MethodStore does
+  kNamed = 4,   // Java too, named when it was walked (jvmti_names.h)
 };
 
 struct Frame {
   // Native: the address inside the image, that is, the ELF virtual address of the *return address*
-  // (of the instruction itself for the frame a signal interrupted). Java: the jmethodID, or the
-  // MethodId.
+  // (of the instruction itself for the frame a signal interrupted). Java: the jmethodID, the
+  // MethodId, or the StringId of its names.
   uint64_t value;
   // Java: the bytecode index, -1 in a native method. Native: 0.
   int32_t bci;

@@ -1,9 +1,12 @@
 #include "stack/java_walker.h"
 
 #include <alloca.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <cstring>
+
+#include "stack/jvmti_names.h"
 
 namespace fdorigin {
 namespace {
@@ -38,6 +41,18 @@ Frame FrameOf(jmethodID method, int32_t bci) {
 // Left alone at the end of a thread's stack: HotSpot's guard zones and room for GetStackTrace.
 constexpr uint64_t kStackReserve = 160 * 1024;
 
+// The thread's own stack, where NoteThread() has been; 0 and 0 elsewhere.
+struct StackBounds {
+  uint64_t low = 0;
+  uint64_t high = 0;
+  bool Contains(uint64_t sp) const { return sp >= low && sp < high; }
+};
+constinit thread_local StackBounds own_stack;
+
+// Where JNI 21's IsVirtualThread is in the table of functions, which the headers of earlier JDKs do
+// not have.
+constexpr int kIsVirtualThread = 234;
+
 }  // namespace
 
 template <typename T>
@@ -51,6 +66,18 @@ void JavaWalker::SetFacts(const VmFacts& facts) {
   facts_ = facts;
   reads_hotspot_ = hotspot_ != nullptr && facts.hotspot.usable() && facts.env_offset >= 0;
   if (reads_hotspot_) hotspot_->SetLayout(facts.hotspot.layout);
+}
+
+void JavaWalker::NoteThread() const {
+  if (facts_.tell_state()) return;
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return;
+  void* low = nullptr;
+  size_t size = 0;
+  if (pthread_attr_getstack(&attributes, &low, &size) == 0) {
+    own_stack = {reinterpret_cast<uint64_t>(low), reinterpret_cast<uint64_t>(low) + size};
+  }
+  pthread_attr_destroy(&attributes);
 }
 
 JavaStackStatus JavaWalker::Gate(uint64_t sp, JNIEnv** env) const {
@@ -67,7 +94,8 @@ JavaStackStatus JavaWalker::Gate(uint64_t sp, JNIEnv** env) const {
     return JavaStackStatus::kNotAJavaThread;
   }
   *env = static_cast<JNIEnv*>(found);
-  if (facts_.env_offset < 0 || facts_.thread_state_offset < 0) {
+  if (!facts_.tell_state()) {
+    if (own_stack.high != 0 && !own_stack.Contains(sp)) return JavaStackStatus::kOnSignalStack;
     return JavaStackStatus::kNoVmStructs;
   }
   if (ThreadField<int>(*env, facts_.thread_state_offset) != kThreadInNative) {
@@ -82,16 +110,20 @@ JavaStackStatus JavaWalker::Gate(uint64_t sp, JNIEnv** env) const {
 }
 
 int JavaWalker::DepthThatFits(JNIEnv* env, uint64_t sp, int max) const {
-  if (facts_.stack_base_offset < 0 || facts_.stack_size_offset < 0) return std::min(max, 64);
-  const auto low = ThreadField<uint64_t>(env, facts_.stack_base_offset) -
-                   ThreadField<uint64_t>(env, facts_.stack_size_offset);
+  uint64_t low = own_stack.low;
+  if (facts_.stack_base_offset >= 0 && facts_.stack_size_offset >= 0) {
+    low = ThreadField<uint64_t>(env, facts_.stack_base_offset) -
+          ThreadField<uint64_t>(env, facts_.stack_size_offset);
+  }
+  if (low == 0) return std::min(max, 64);
   if (sp < low + kStackReserve) return 0;
   const uint64_t fits = (sp - low - kStackReserve) / (2 * sizeof(Frame) + sizeof(JavaFrame));
   return static_cast<int>(std::min<uint64_t>(fits, static_cast<uint64_t>(max)));
 }
 
 uint64_t JavaWalker::StackBase(JNIEnv* env) const {
-  return facts_.stack_base_offset < 0 ? 0 : ThreadField<uint64_t>(env, facts_.stack_base_offset);
+  if (facts_.stack_base_offset < 0) return own_stack.high;
+  return ThreadField<uint64_t>(env, facts_.stack_base_offset);
 }
 
 bool JavaWalker::HasJavaFrames(JNIEnv* env) const {
@@ -99,8 +131,20 @@ bool JavaWalker::HasJavaFrames(JNIEnv* env) const {
          ThreadField<void*>(env, facts_.last_java_sp_offset) != nullptr;
 }
 
-bool JavaWalker::OnVirtualThread(JNIEnv* env) const {
-  if (!facts_.has_virtual_threads || facts_.cont_entry_offset < 0) return false;
+bool JavaWalker::OnVirtualThread(JNIEnv* env, bool may_block) const {
+  if (!facts_.has_virtual_threads) return false;
+  if (!facts_.tell_state()) {
+    jthread thread = nullptr;
+    if (!may_block || facts_.jvmti->GetCurrentThread(&thread) != JVMTI_ERROR_NONE) return false;
+    using IsVirtualThread = jboolean(JNICALL*)(JNIEnv*, jobject);
+    IsVirtualThread ask;
+    std::memcpy(&ask, reinterpret_cast<void* const*>(env->functions) + kIsVirtualThread,
+                sizeof(ask));
+    const bool is_virtual = ask(env, thread) != JNI_FALSE;
+    env->DeleteLocalRef(thread);
+    return is_virtual;
+  }
+  if (facts_.cont_entry_offset < 0) return false;
   return ThreadField<void*>(env, facts_.cont_entry_offset) != nullptr;
 }
 
@@ -128,7 +172,7 @@ int JavaWalker::WalkAsync(JNIEnv* env, Frame* frames, int max) const {
   return trace.count;
 }
 
-int JavaWalker::WalkJvmti(int first, Frame* frames, int max) const {
+int JavaWalker::WalkJvmti(JNIEnv* env, int first, Frame* frames, int max) const {
   jint count = 0;
   const jvmtiError error = facts_.jvmti->GetStackTrace(
       nullptr, first, max, reinterpret_cast<jvmtiFrameInfo*>(frames), &count);
@@ -136,7 +180,9 @@ int JavaWalker::WalkJvmti(int first, Frame* frames, int max) const {
   for (int i = 0; i < count; ++i) {
     jvmtiFrameInfo frame;
     std::memcpy(&frame, &frames[i], sizeof(frame));
-    frames[i] = FrameOf(frame.method, static_cast<int32_t>(frame.location));
+    frames[i] = facts_.tell_state()
+                    ? FrameOf(frame.method, static_cast<int32_t>(frame.location))
+                    : NameFrame(facts_.jvmti, env, frame.method, frame.location, strings_);
   }
   return count;
 }
@@ -176,11 +222,11 @@ int JavaWalker::WalkJvmti(int first, Frame* frames, int max) const {
 
 // What is in the heap belongs to the outermost activation: native code would have kept its callers
 // on the stack.
-int JavaWalker::AddFrozen(Frame* frames, int count, int max, JavaStackStatus* status,
+int JavaWalker::AddFrozen(JNIEnv* env, Frame* frames, int count, int max, JavaStackStatus* status,
                           Activations* activations) const {
   const int room = max - count;
   if (activations->count == 0 || activations->total != count || room == 0) return count;
-  const int added = WalkJvmti(count, frames + count, room);
+  const int added = WalkJvmti(env, count, frames + count, room);
   if (added <= 0) return count;
   activations->all[activations->count - 1].count += added;
   activations->total += added;
@@ -198,22 +244,20 @@ int JavaWalker::Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, in
     const bool whole = *status != JavaStackStatus::kFrozen && *status != JavaStackStatus::kStopped;
     if (whole || !may_block) return count;
     if (*status == JavaStackStatus::kFrozen) {
-      return AddFrozen(frames, count, max, status, activations);
+      return AddFrozen(env, frames, count, max, status, activations);
     }
-  } else {
+  } else if (facts_.tell_state() && facts_.async_get_call_trace != nullptr) {
     // On JDK 21 and later AsyncGetCallTrace appends the carrier's frames to a virtual thread's.
-    const bool carrier_would_show =
-        facts_.has_virtual_threads && (facts_.cont_entry_offset < 0 || OnVirtualThread(env));
-    if (facts_.async_get_call_trace != nullptr && !carrier_would_show) {
-      count = WalkAsync(env, frames, max);
-    }
+    const bool carrier_would_show = facts_.has_virtual_threads && (facts_.cont_entry_offset < 0 ||
+                                                                   OnVirtualThread(env, may_block));
+    if (!carrier_would_show) count = WalkAsync(env, frames, max);
   }
   if (count < 0 || reads_hotspot_) {
     if (!may_block) {
       *status = JavaStackStatus::kMustNotWait;
       return 0;
     }
-    count = WalkJvmti(0, frames, max);
+    count = WalkJvmti(env, 0, frames, max);
     activations->count = 0;
   }
   if (count < 0) {

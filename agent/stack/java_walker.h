@@ -8,10 +8,15 @@
 //   3. JavaThread::_thread_state is _thread_in_native (the Attach Listener calls libc while
 //      blocked, VM threads and compilers while in the VM);
 //   4. the caller is not libjvm itself, which may hold its own locks.
-// On a HotSpot that is known, the frames are read from its own data (hotspot_walker.h), which waits
-// for nobody. On others AsyncGetCallTrace comes first, which does not wait either; it names no
-// method that has no jmethodID yet, and mixes up virtual threads. GetStackTrace does both, but
-// allocates, and may wait for a safepoint: it is asked only where the caller holds no lock.
+// On a VM that is not HotSpot the third cannot be read. There the native frames prove it: where all
+// down to a native method of the JDK's (native_methods.h) are the JDK's own, the thread is in
+// native state and holds no lock. StackRecorder looks at them; whatever proves nothing is not
+// walked. On a HotSpot that is known, the frames are read from its own data (hotspot_walker.h),
+// which waits for nobody. On another HotSpot AsyncGetCallTrace comes first, which does not wait
+// either; it names no method that has no jmethodID yet, and mixes up virtual threads. GetStackTrace
+// does both, but allocates, and may wait for a safepoint: it is asked only where the caller holds
+// no lock. On other VMs it is the only one: OpenJ9's AsyncGetCallTrace crashes
+// (eclipse-openj9/openj9 issue 23412).
 #ifndef FDORIGIN_AGENT_STACK_JAVA_WALKER_H_
 #define FDORIGIN_AGENT_STACK_JAVA_WALKER_H_
 
@@ -23,6 +28,7 @@
 
 #include "base/hook_safe.h"
 #include "base/java_stack_status.h"
+#include "base/string_store.h"
 #include "stack/frame.h"
 #include "stack/hotspot_walker.h"
 
@@ -42,21 +48,29 @@ struct VmFacts {
   ptrdiff_t last_java_sp_offset = -1;  // _anchor._last_Java_sp: null while no Java frame is there
   bool has_virtual_threads = false;    // JDK 21 and later
   VmStructs hotspot;                   // for HotspotWalker, where it is usable()
+
+  // Whether the state of a thread can be read.
+  bool tell_state() const { return env_offset >= 0 && thread_state_offset >= 0; }
 };
 
 class JavaWalker {
  public:
-  // `hotspot` may be null.
-  explicit JavaWalker(HotspotWalker* hotspot = nullptr) : hotspot_(hotspot) {}
+  // Where `hotspot` is null HotSpot's data is not read, and `strings` is for the names of methods
+  // on VMs whose threads' state cannot be read; these are not walked where it is null.
+  explicit JavaWalker(HotspotWalker* hotspot = nullptr, StringStore* strings = nullptr)
+      : hotspot_(hotspot), strings_(strings) {}
 
   // On the thread of VMInit, before Start().
   void SetFacts(const VmFacts& facts);
   void Start() { phase_.store(Phase::kLive, std::memory_order_release); }
   void Stop() { phase_.store(Phase::kDead, std::memory_order_release); }
 
+  // On a thread that starts, cold: notes where its stack is, if the VM's data does not tell.
+  void NoteThread() const;
+
   // Whether the first three facts hold, and `sp`, a stack address of the caller, is on the thread's
-  // own stack: kComplete if so, with `env`, else the reason. The fourth fact is the caller's to
-  // ask.
+  // own stack: kComplete if so, with `env`, else the reason. kNoVmStructs comes with `env` too: all
+  // but the third holds, which is then the caller's to prove, as the fourth always is.
   HOOK_SAFE JavaStackStatus Gate(uint64_t sp, JNIEnv** env) const;
 
   // The runs of Java frames between which native code is; none where that is not known. There were
@@ -83,8 +97,9 @@ class JavaWalker {
   // Only after Gate() said kComplete.
   HOOK_SAFE bool HasJavaFrames(JNIEnv* env) const;
 
-  // Whether the carrier of `env` runs a virtual thread.
-  HOOK_SAFE bool OnVirtualThread(JNIEnv* env) const;
+  // Whether the carrier of `env` runs a virtual thread; false where that is not known. `may_block`
+  // as in Walk(). Only after Gate() said kComplete.
+  HOOK_SAFE bool OnVirtualThread(JNIEnv* env, bool may_block) const;
 
   // Copies the name of the virtual thread that is mounted, cut at `size` - 1 bytes; "" where it has
   // none. Only after Gate() said kComplete, and where Walk() may block.
@@ -100,14 +115,15 @@ class JavaWalker {
                             JavaStackStatus* status, Activations* activations) const;
   HOOK_SAFE int WalkAsync(JNIEnv* env, Frame* frames, int max) const;
   // From the frame of number `first` on.
-  HOOK_SAFE int WalkJvmti(int first, Frame* frames, int max) const;
+  HOOK_SAFE int WalkJvmti(JNIEnv* env, int first, Frame* frames, int max) const;
   // Asks JVMTI for the frames that come after the `count` on the stack.
-  HOOK_SAFE int AddFrozen(Frame* frames, int count, int max, JavaStackStatus* status,
+  HOOK_SAFE int AddFrozen(JNIEnv* env, Frame* frames, int count, int max, JavaStackStatus* status,
                           Activations* activations) const;
   template <typename T>
   HOOK_SAFE T ThreadField(JNIEnv* env, ptrdiff_t offset) const;
 
   HotspotWalker* hotspot_;
+  StringStore* strings_;
   bool reads_hotspot_ = false;
   VmFacts facts_;
   std::atomic<Phase> phase_{Phase::kStarting};

@@ -47,12 +47,15 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   const int depth = native_depth_.load(std::memory_order_relaxed);
   auto* native = static_cast<Frame*>(alloca(static_cast<size_t>(depth) * sizeof(Frame)));
   StackProbe probe;
-  if (stack->java_stack == JavaStackStatus::kComplete) {
+  const bool on_own_stack = stack->java_stack == JavaStackStatus::kComplete ||
+                            stack->java_stack == JavaStackStatus::kNoVmStructs;
+  if (on_own_stack) {
     if (const uint64_t base = java_->StackBase(env); base != 0) probe = {registers.sp, base};
   }
   NativePart part = {.frames = native, .depth = depth, .probe = probe};
   part.count = native_->Walk(registers, native, depth, &part.end, probe, &part.rest);
-  const int native_count = part.count;
+  const int native_count = part.count;  // below, all are kept where there are no Java frames
+  const bool may_block_at_all = may_block;
   bool caller_is_jvm = false;
   for (int i = 0; i < native_count; ++i) {
     const ImageRole role = images_->Get(native[i].image)->role;
@@ -67,6 +70,10 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   }
   may_block &= native_count > 0;
   if (caller_is_jvm && env != nullptr) stack->java_stack = JavaStackStatus::kCallerInsideJvm;
+  if (stack->java_stack == JavaStackStatus::kNoVmStructs) {
+    ProveNativeState(may_block_at_all, &part, stack);
+    may_block = stack->java_stack == JavaStackStatus::kComplete;
+  }
   // Compilers and other threads of the VM's own.
   if (stack->java_stack == JavaStackStatus::kComplete && !java_->HasJavaFrames(env)) {
     stack->java_stack = JavaStackStatus::kNotAJavaThread;
@@ -83,6 +90,29 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   stack->id = store_->Intern(native, native_count);
 }
 
+// The frames down to a native method of the JDK's, or to generated code, are all the JDK's own:
+// such a method was called from Java, in native state, and nobody above holds a lock. Its own frame
+// may be missing, where its last call was made a jump. What lies below it, on a VM whose
+// interpreter is a function, is the work of the Java frames.
+void StackRecorder::ProveNativeState(bool may_block, NativePart* native,
+                                     RecordedStack* stack) const {
+  if (native_methods_ == nullptr) return;
+  for (int i = 0; i < native->count; ++i) {
+    const Frame& frame = native->frames[i];
+    const ImageRole role = images_->Get(frame.image)->role;
+    if (role != ImageRole::kJdk) {
+      if (role != ImageRole::kJvm) stack->java_stack = JavaStackStatus::kMustNotWait;
+      return;
+    }
+    if (!native_methods_->Contains(frame.image, frame.value)) continue;
+    native->count = i + 1;
+    native->end = WalkEnd::kGeneratedCode;
+    break;
+  }
+  if (native->count == 0 || native->end != WalkEnd::kGeneratedCode) return;
+  stack->java_stack = may_block ? JavaStackStatus::kComplete : JavaStackStatus::kMustNotWait;
+}
+
 // Java frames and the native ones between and below them, each part where HotSpot's anchors say
 // that it is. A native part that does not lead to the next anchor is left out.
 [[gnu::noinline]] void StackRecorder::AddJava(JNIEnv* env, uint64_t sp, bool may_block,
@@ -94,7 +124,7 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
       static_cast<Frame*>(alloca((static_cast<size_t>(native.depth) + depth) * sizeof(Frame)));
   std::memcpy(static_cast<void*>(frames), native.frames,
               static_cast<size_t>(native.count) * sizeof(Frame));
-  stack->virtual_thread = java_->OnVirtualThread(env);
+  stack->virtual_thread = java_->OnVirtualThread(env, may_block);
   JavaWalker::Activations activations;
   const int java_count =
       java_->Walk(env, sp, may_block, java, java_depth, &stack->java_stack, &activations);

@@ -9,6 +9,7 @@
 #include "arch/frame_rule.h"
 #include "base/hook_safe.h"
 #include "base/image_table.h"
+#include "base/native_methods.h"
 #include "stack/java_walker.h"
 #include "stack/native_walker.h"
 #include "stack/stack_store.h"
@@ -38,6 +39,9 @@ class StackRecorder {
                         std::memory_order_relaxed);
   }
 
+  // On a VM whose threads' state cannot be read, before anything is recorded there.
+  void SetNativeMethods(const NativeMethods* methods) { native_methods_ = methods; }
+
   // NativeWalker::IsUnderLoader().
   HOOK_SAFE bool IsUnderLoader(const WalkRegisters& registers) {
     return native_->IsUnderLoader(registers);
@@ -59,6 +63,7 @@ class StackRecorder {
     StackProbe probe;
   };
 
+  HOOK_SAFE void ProveNativeState(bool may_block, NativePart* native, RecordedStack* stack) const;
   HOOK_SAFE void AddJava(JNIEnv* env, uint64_t sp, bool may_block, const NativePart& native,
                          int java_depth, RecordedStack* stack);
 
@@ -66,6 +71,7 @@ class StackRecorder {
   NativeWalker* native_;
   JavaWalker* java_;
   StackStore* store_;
+  const NativeMethods* native_methods_ = nullptr;
   std::atomic<int> java_depth_{256};
   std::atomic<int> native_depth_{64};
 };

@@ -6,6 +6,7 @@
 #include <optional>
 #include <system_error>
 
+#include "stack/jvmti_names.h"
 #include "symbolize/utf8.h"
 
 namespace fdorigin {
@@ -175,8 +176,9 @@ std::string PathOfCodeSource(std::string_view url) {
   return ToUtf8(PercentDecode(path));
 }
 
-JavaSymbolizer::JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni, const MethodStore* methods)
-    : jvmti_(jvmti), jni_(jni), stored_(methods) {}
+JavaSymbolizer::JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni, const MethodStore* methods,
+                               const StringStore* strings)
+    : jvmti_(jvmti), jni_(jni), stored_(methods), strings_(strings) {}
 
 JavaSymbolizer::~JavaSymbolizer() {
   if (frame_pushed_) jni_->PopLocalFrame(nullptr);
@@ -293,28 +295,34 @@ void JavaSymbolizer::ListClasses() {
   }
 }
 
-// Whose class of this name it is, and where it came from. Several loaders may have one of that
-// name; then only what is true of all of them is said.
 JavaSymbolizer::Class JavaSymbolizer::DescribeClass(std::string_view internal_name) {
   // The suffix of a hidden class, an address of 16 digits, has a '+' before it here, a dot in
   // JVMTI's signature, and a slash in stack traces. Any other '+' is part of the name.
   constexpr std::string_view kSuffix = "+0x0123456789abcdef";
   std::string signature = "L" + std::string(internal_name) + ";";
-  Class described;
-  described.name = ToUtf8(internal_name);
-  std::replace(described.name.begin(), described.name.end(), '/', '.');
+  std::string name = ToUtf8(internal_name);
+  std::replace(name.begin(), name.end(), '/', '.');
   if (const size_t plus = internal_name.rfind("+0x");
       plus != std::string_view::npos && plus + kSuffix.size() == internal_name.size()) {
     signature[plus + 1] = '.';
-    described.name[described.name.size() - kSuffix.size()] = '/';
+    name[name.size() - kSuffix.size()] = '/';
   }
+  return DescribeSignature(signature, std::move(name));
+}
+
+// Whose class of this signature it is, and where it came from. Several loaders may have one of that
+// name; then only what is true of all of them is said.
+JavaSymbolizer::Class JavaSymbolizer::DescribeSignature(const std::string& signature,
+                                                        std::string name) {
+  Class described;
+  described.name = std::move(name);
   const PendingException pending(jni_);
   ListClasses();
   const auto [begin, end] = loaded_.equal_range(signature);
   if (begin == end) {
     // Its class is gone: the name alone says whose it was.
-    const auto in = [&](std::string_view package) { return internal_name.starts_with(package); };
-    if (in("java/") || in("jdk/") || in("sun/")) described.owner = FrameOwner::kJdk;
+    const auto in = [&](std::string_view package) { return signature.starts_with(package); };
+    if (in("Ljava/") || in("Ljdk/") || in("Lsun/")) described.owner = FrameOwner::kJdk;
     return described;
   }
   for (auto candidate = begin; candidate != end; ++candidate) {
@@ -354,8 +362,31 @@ SymbolizedFrame JavaSymbolizer::SymbolizeStored(const Frame& frame) {
   return named;
 }
 
+SymbolizedFrame JavaSymbolizer::SymbolizeNamed(const Frame& frame) {
+  SymbolizedFrame named;
+  named.kind = FrameKind::kJava;
+  if (strings_ == nullptr) return named;
+  const NamedMethod method = ReadNamedMethod(frame, *strings_);
+  auto known = described_.find(method.class_signature);
+  if (known == described_.end()) {
+    const std::string signature(method.class_signature);
+    known =
+        described_.emplace(signature, DescribeSignature(signature, ClassNameOf(signature))).first;
+  }
+  named.owner = known->second.owner;
+  named.class_name = known->second.name;
+  named.jar = known->second.jar;
+  named.file = ToUtf8(method.file);
+  named.method = ToUtf8(method.name);
+  named.signature = ToUtf8(method.signature);
+  named.native_method = method.native;
+  if (method.line > 0) named.line = method.line;
+  return named;
+}
+
 SymbolizedFrame JavaSymbolizer::Symbolize(const Frame& frame) {
   if (frame.kind == FrameKind::kMethod) return SymbolizeStored(frame);
+  if (frame.kind == FrameKind::kNamed) return SymbolizeNamed(frame);
   // NOLINTNEXTLINE(performance-no-int-to-ptr): a stored frame has no pointers
   const auto id = reinterpret_cast<jmethodID>(frame.value);
   auto known = methods_.find(id);

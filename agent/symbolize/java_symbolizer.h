@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/string_store.h"
 #include "stack/method_store.h"
 #include "symbolize/symbolized_frame.h"
 
@@ -37,16 +38,18 @@ class JavaSymbolizer {
  public:
   // Both stay valid for the object's life: one dump, on one thread. File and line need the
   // capabilities can_get_source_file_name and can_get_line_numbers; without one its field is empty.
-  // `methods`: of frames of kMethod; may be null where there are none.
-  JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni, const MethodStore* methods = nullptr);
+  // `methods`: of frames of kMethod, `strings`: of frames of kNamed; may be null where there are
+  // none.
+  JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni, const MethodStore* methods = nullptr,
+                 const StringStore* strings = nullptr);
   ~JavaSymbolizer();
   JavaSymbolizer(const JavaSymbolizer&) = delete;
   JavaSymbolizer& operator=(const JavaSymbolizer&) = delete;
 
-  // `frame.kind` is kJava or kMethod; the answer's is kJava. A method of the first kind whose class
-  // is gone (JVMTI_ERROR_INVALID_METHODID) has empty names; one of the second has no jar then. A
-  // class is the JDK's where IsJdkModule() says so of its module, and the application's otherwise.
-  // An exception that is pending when this is called is pending again when it returns.
+  // `frame.kind` is kJava, kMethod or kNamed; the answer's is kJava. A method of the first kind
+  // whose class is gone (JVMTI_ERROR_INVALID_METHODID) has empty names; one of the others has no
+  // jar then. A class is the JDK's where IsJdkModule() says so of its module, and the application's
+  // otherwise. An exception that is pending when this is called is pending again when it returns.
   SymbolizedFrame Symbolize(const Frame& frame);
 
  private:
@@ -66,7 +69,9 @@ class JavaSymbolizer {
   };
 
   SymbolizedFrame SymbolizeStored(const Frame& frame);
+  SymbolizedFrame SymbolizeNamed(const Frame& frame);
   Class DescribeClass(std::string_view internal_name);
+  Class DescribeSignature(const std::string& signature, std::string name);
   void ListClasses();
   Method ReadMethod(jmethodID id);
   const Class* ClassOf(jclass klass);
@@ -78,7 +83,8 @@ class JavaSymbolizer {
   std::map<jmethodID, Method> methods_;
   std::multimap<jint, Class> classes_;  // by identity hash
   const MethodStore* stored_;
-  std::map<std::string, Class, std::less<>> described_;  // by internal name
+  const StringStore* strings_;
+  std::map<std::string, Class, std::less<>> described_;  // by internal name, or JVMTI's signature
   // All loaded classes by JVMTI's signature, and the local frame that their references are in.
   std::multimap<std::string, jclass, std::less<>> loaded_;
   bool listed_ = false;

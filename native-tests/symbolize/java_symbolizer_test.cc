@@ -14,6 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/region.h"
+#include "base/string_store.h"
+#include "stack/jvmti_names.h"
 #include "symbolize/files.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -173,11 +176,25 @@ struct {
   jvmtiFrameInfo frames[100];
   jint count;
   jobject throwable;  // global reference
+  Frame named[100];   // named at once
 } g_catch;
+
+// The names of frames that are named at once.
+StringStore& Names() {
+  static Region region;
+  static StringStore names;
+  static const bool created = region.Create(4 << 20) && names.Create(&region);
+  REQUIRE(created);
+  return names;
+}
 
 void JNICALL Fish(JNIEnv* jni, jclass) {
   g_catch.count = 0;
   Jvm::Get().jvmti->GetStackTrace(nullptr, 0, 100, g_catch.frames, &g_catch.count);
+  for (jint i = 0; i < g_catch.count; ++i) {
+    const jvmtiFrameInfo& place = g_catch.frames[i];
+    g_catch.named[i] = NameFrame(Jvm::Get().jvmti, jni, place.method, place.location, &Names());
+  }
   const jclass klass = jni->FindClass("java/lang/Throwable");
   if (klass == nullptr) return;
   const jobject thrown = jni->NewObject(klass, jni->GetMethodID(klass, "<init>", "()V"));
@@ -221,7 +238,7 @@ TEST_CASE("every frame is named as the JVM's own stack trace names it") {
   jni->DeleteGlobalRef(g_catch.throwable);
   REQUIRE(jni->GetArrayLength(trace) == g_catch.count);
 
-  JavaSymbolizer symbolizer(jvm.jvmti, jni);
+  JavaSymbolizer symbolizer(jvm.jvmti, jni, nullptr, &Names());
   std::vector<SymbolizedFrame> stack;
   int hidden = 0;
   int of_jdk = 0;
@@ -233,14 +250,18 @@ TEST_CASE("every frame is named as the JVM's own stack trace names it") {
     const SymbolizedFrame ours =
         symbolizer.Symbolize(JavaFrame(place.method, static_cast<int>(place.location)));
     INFO("frame " << i << ": " << theirs.class_name << "." << theirs.method);
-    CHECK(ours.kind == FrameKind::kJava);
-    CHECK(ours.class_name == theirs.class_name);
-    CHECK(ours.method == theirs.method);
-    CHECK(ours.file == theirs.file);
-    CHECK(ours.line == theirs.line);
-    CHECK(ours.native_method == theirs.native_method);
-    CHECK(ours.owner == theirs.owner);
-    CHECK(ours.jar == (theirs.owner == FrameOwner::kJdk ? "" : jvm.classes.string() + "/"));
+    const SymbolizedFrame named = symbolizer.Symbolize(g_catch.named[i]);
+    for (const SymbolizedFrame* one : {&ours, &named}) {
+      CHECK(one->kind == FrameKind::kJava);
+      CHECK(one->class_name == theirs.class_name);
+      CHECK(one->method == theirs.method);
+      CHECK(one->file == theirs.file);
+      CHECK(one->line == theirs.line);
+      CHECK(one->native_method == theirs.native_method);
+      CHECK(one->owner == theirs.owner);
+      CHECK(one->jar == (theirs.owner == FrameOwner::kJdk ? "" : jvm.classes.string() + "/"));
+    }
+    CHECK(named.signature == ours.signature);
     hidden += theirs.class_name.find("/0x") != std::string::npos;
     of_jdk += theirs.owner == FrameOwner::kJdk;
     stack.push_back(ours);
@@ -421,7 +442,7 @@ TEST_CASE("a pending exception is still pending afterwards") {
   CHECK_FALSE(jni->ExceptionCheck());
 }
 
-TEST_CASE("a method of a class that was unloaded has no names") {
+TEST_CASE("a method of a class that was unloaded has no names, unless it was named before") {
   Jvm& jvm = Jvm::Get();
   JNIEnv* jni = jvm.jni;
   const jclass heron = jvm.Find("org/fdorigin/birds/Heron");
@@ -433,6 +454,7 @@ TEST_CASE("a method of a class that was unloaded has no names") {
   REQUIRE(egret != nullptr);
   const jmethodID feathers = jni->GetStaticMethodID(egret, "feathers", "()I");
   const jweak weak = jni->NewWeakGlobalRef(egret);
+  const Frame named = NameFrame(jvm.jvmti, jni, feathers, 0, &Names());
   {
     JavaSymbolizer symbolizer(jvm.jvmti, jni);
     CHECK(symbolizer.Symbolize(JavaFrame(feathers, 0)).jar == std::string(TEST_BIRDS) + "/");
@@ -445,7 +467,13 @@ TEST_CASE("a method of a class that was unloaded has no names") {
   REQUIRE(jni->IsSameObject(weak, nullptr));
   jni->DeleteWeakGlobalRef(weak);
 
-  JavaSymbolizer symbolizer(jvm.jvmti, jni);
+  JavaSymbolizer symbolizer(jvm.jvmti, jni, nullptr, &Names());
+  const SymbolizedFrame lasting = symbolizer.Symbolize(named);
+  CHECK(lasting.class_name == "org.fdorigin.birds.Egret");
+  CHECK(lasting.method == "feathers");
+  CHECK(lasting.signature == "()I");
+  CHECK(lasting.file == "Egret.java");
+  CHECK(lasting.line.has_value());
   const SymbolizedFrame frame = symbolizer.Symbolize(JavaFrame(feathers, 0));
   CHECK(frame.kind == FrameKind::kJava);
   CHECK(frame.class_name == "");

@@ -13,6 +13,7 @@ import org.fdorigin.harness.JvmUnderTest;
 import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
+import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
 
 /**
@@ -20,6 +21,7 @@ import org.fdorigin.harness.RequiresStandin;
  * seen at libc's entry, and without that by what dlsym answers.
  */
 @RequiresAgent
+@RequiresHotspot
 @RequiresStandin
 class ForeignFunctionTest {
 

@@ -21,6 +21,7 @@ import org.fdorigin.harness.JvmUnderTest;
 import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
+import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
 
 /**
@@ -56,12 +57,14 @@ class HostileCallersTest {
   private Report report;
 
   @EachJdk
+  @RequiresHotspot
   void eachIsTracedAtLibcsEntries(Jdk jdk) throws IOException {
     visitAll(jdk, "libc=on");
     checkTraced("apparition_appear", "java", COMPLETE);
   }
 
   @EachJdk(17)
+  @RequiresHotspot
   void eachIsTracedThroughSlots(Jdk jdk) throws IOException {
     visitAll(jdk, "libc=off");
     // A library's slots can be redirected only once it is loaded: its constructors are not seen.

@@ -28,6 +28,7 @@ import org.fdorigin.harness.JvmUnderTest;
 import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
+import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
 import org.fdorigin.harness.Testimony;
 
@@ -110,6 +111,7 @@ class LastingNamesTest {
 
   /** It goes on as it was, and opens. */
   @EachJdk
+  @RequiresHotspot
   void aMethodThatRunsWhileItIsRedefinedKeepsItsLines(Jdk jdk) throws IOException {
     try (JvmUnderTest started = chronicler(jdk).start()) {
       jvm = started;
@@ -128,12 +130,14 @@ class LastingNamesTest {
   }
 
   @EachJdk
+  @RequiresHotspot
   void oddNamesAreAsAThrowableHasThem(Jdk jdk) throws IOException {
     checkNames(jdk, ODD);
   }
 
   /** A digit or a plus sign is what the suffixes of hidden classes begin with. */
   @EachJdk
+  @RequiresHotspot
   void namesLikeThoseOfHiddenClassesAreAsAThrowableHasThem(Jdk jdk) throws IOException {
     checkNames(jdk, List.of("1", "0x00007f0000000000", "c++", "a+b", "lambda+0x1", "+"));
   }
@@ -158,6 +162,7 @@ class LastingNamesTest {
 
   /** No half of a character is left where a name is cut. */
   @EachJdk(25)
+  @RequiresHotspot
   void aNameThatIsTooLongIsCutBetweenCharacters(Jdk jdk) throws IOException {
     String name = "x" + "ü𝒳".repeat(1000); // two bytes, and six in the VM
     try (JvmUnderTest started = chronicler(jdk).app("--names=" + encoded(List.of(name))).start()) {
@@ -181,6 +186,7 @@ class LastingNamesTest {
   }
 
   @EachJdk
+  @RequiresHotspot
   void aLibraryThatIsUnloadedAndDeletedKeepsItsNames(Jdk jdk) throws Exception {
     JvmUnderTest.Builder builder = chronicler(jdk);
     Path original = Build.natives().resolve("libinn_plain.so");

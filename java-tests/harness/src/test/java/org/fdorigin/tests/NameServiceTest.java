@@ -32,6 +32,7 @@ import org.fdorigin.harness.JvmUnderTest;
 import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
+import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
 
 /**
@@ -74,6 +75,7 @@ class NameServiceTest {
       """;
 
   @EachJdk
+  @RequiresHotspot
   void theSocketThatANssModuleKeepsIsToldWithTheLookup(Jdk jdk) throws IOException {
     assumeMounts();
     // A Unix socket's path has room for some hundred bytes only.

@@ -16,6 +16,7 @@ import org.fdorigin.harness.JvmUnderTest;
 import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
+import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
 import org.fdorigin.harness.Testimony;
 
@@ -34,11 +35,13 @@ class VirtualThreadsTest {
   private Report report;
 
   @EachJdk({21, 25})
+  @RequiresHotspot
   void whereverItsFramesAre(Jdk jdk) throws IOException {
     see(jdk);
   }
 
   @EachJdk(25)
+  @RequiresHotspot
   void whereverItsFramesAreInTheInterpreter(Jdk jdk) throws IOException {
     see(jdk, "-Xint");
   }
