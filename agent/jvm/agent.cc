@@ -211,7 +211,7 @@ absl::Status Agent::StartLate(JNIEnv* jni) {
   Patcher::Rescan();
   NameEarlyThreads(vm_, jvmti_, jni);
   const std::string unseen = watcher_.StartLate(jni);
-  if (!unseen.empty()) reporter_.AddRefusal({"failed checkpoints", unseen});
+  if (!unseen.empty()) reporter_.AddRefusal({"failed checkpoints", unseen, false});
   return absl::OkStatus();
 }
 

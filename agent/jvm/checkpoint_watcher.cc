@@ -278,6 +278,13 @@ void CheckpointWatcher::AddHooks() {
 
 void CheckpointWatcher::Start(JNIEnv* jni) {
   jni->GetJavaVM(&java_vm);
+  if (openj9_.Start() || HasBootClass(jni, "openj9.internal.criu.InternalCRIUSupport") ||
+      HasBootClass(jni, "org.eclipse.openj9.criu.CRIUSupport")) {
+    // Its jdk.crac is a cloak of the same native.
+    has_criu_ = true;
+    jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_NATIVE_METHOD_BIND, nullptr);
+    return;
+  }
   mirrored_ = HasBootClass(jni, "jdk.internal.crac.mirror.Core");
   if (!mirrored_ && !HasBootClass(jni, "jdk.crac.Core") && !HasBootClass(jni, "javax.crac.Core")) {
     return;
@@ -290,6 +297,7 @@ void CheckpointWatcher::Start(JNIEnv* jni) {
 
 std::string CheckpointWatcher::StartLate(JNIEnv* jni) {
   Start(jni);
+  if (has_criu_) return "they are not seen where one was tried before the agent came";
   if (!has_crac_) return {};
   bool seen = original_jvm_checkpoint != nullptr;
   for (const char* name : {"jdk.internal.crac.mirror.Core", "jdk.crac.Core", "javax.crac.Core"}) {
@@ -352,17 +360,19 @@ void CheckpointWatcher::OnNativeMethodBind(JNIEnv*, jmethodID method, void* addr
   char* name = nullptr;
   char* signature = nullptr;
   if (jvmti_->GetMethodName(method, &name, &signature, nullptr) != JVMTI_ERROR_NONE) return;
-  if (std::strcmp(name, kNativeName) == 0) {
+  if (std::strcmp(name, kNativeName) == 0 || std::strcmp(name, Openj9Watcher::kNativeName) == 0) {
     jclass type = nullptr;
     char* type_signature = nullptr;
     if (jvmti_->GetMethodDeclaringClass(method, &type) == JVMTI_ERROR_NONE &&
         jvmti_->GetClassSignature(type, &type_signature, nullptr) == JVMTI_ERROR_NONE) {
-      const bool is_core = IsOneOf(kCoreClasses, type_signature);
+      const bool is_core =
+          IsOneOf(kCoreClasses, type_signature) && std::strcmp(name, kNativeName) == 0;
       for (const NativeForm& form : kNativeForms) {
         if (!is_core || std::strcmp(form.signature, signature) != 0) continue;
         if (address != form.wrapper) *form.original = address;
         *replacement = form.wrapper;
       }
+      openj9_.Bind(type_signature, name, signature, address, replacement);
       jvmti_->Deallocate(reinterpret_cast<unsigned char*>(type_signature));
     }
   }

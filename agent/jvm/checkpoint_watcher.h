@@ -17,6 +17,8 @@
 // Generations before: Java may fail without reaching the native, so the Exception event is what is
 // left, and its price is paid on those VMs. It is enabled from the first attempt on.
 //
+// OpenJ9 fails in a way of its own (openj9_watcher.h), which comes here by NativeMethodBind too.
+//
 // Where the VM has CRaC's extension events, AfterRestore tells that the process may have another
 // pid, and, where the Exception event is to be had, stands in for a native that was not wrapped.
 //
@@ -33,6 +35,7 @@
 #include <string>
 #include <vector>
 
+#include "jvm/openj9_watcher.h"
 #include "jvm/reporter.h"
 
 namespace fdorigin {
@@ -40,7 +43,7 @@ namespace fdorigin {
 class CheckpointWatcher {
  public:
   CheckpointWatcher(jvmtiEnv* jvmti, FdTable* table, Reporter* reporter)
-      : jvmti_(jvmti), table_(table), reporter_(reporter) {}
+      : jvmti_(jvmti), table_(table), reporter_(reporter), openj9_(jvmti, table, reporter) {}
 
   // The capabilities and callbacks that the watcher wants; in Agent_OnLoad or Agent_OnAttach.
   void AskFor(jvmtiCapabilities* capabilities);
@@ -49,7 +52,7 @@ class CheckpointWatcher {
   // There as well, before the patcher starts: has JVM_Checkpoint hooked.
   void AddHooks();
 
-  // On VMInit: arms the events if this VM has CRaC.
+  // On VMInit: arms the events if this VM has CRaC, or OpenJ9's CRIU support.
   void Start(JNIEnv* jni);
 
   // In Agent_OnAttach, instead: the native may have been bound long ago. The answer is what cannot
@@ -57,7 +60,10 @@ class CheckpointWatcher {
   std::string StartLate(JNIEnv* jni);
 
   // The option on=checkpoint. At any time.
-  void SetReporting(bool reports) { reports_.store(reports, std::memory_order_relaxed); }
+  void SetReporting(bool reports) {
+    reports_.store(reports, std::memory_order_relaxed);
+    openj9_.SetReporting(reports);
+  }
 
   // On VMDeath: reports an attempt whose exception never came.
   void Finish(JNIEnv* jni);
@@ -112,9 +118,11 @@ class CheckpointWatcher {
   jvmtiEnv* jvmti_;
   FdTable* table_;
   Reporter* reporter_;
+  Openj9Watcher openj9_;
 
   std::atomic<bool> reports_{true};
   bool has_crac_ = false;
+  bool has_criu_ = false;  // OpenJ9's
   bool mirrored_ = false;              // generation 3: jdk.internal.crac.mirror
   bool has_exception_events_ = false;  // the capability was taken
   // Guards what follows. The VM thread never takes it, so a holder may wait for a safepoint.

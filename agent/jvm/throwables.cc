@@ -25,6 +25,10 @@ jobject CallObject(JNIEnv* jni, jobject object, const char* type_name, const cha
   return result;
 }
 
+jobject CauseOf(JNIEnv* jni, jobject exception) {
+  return CallObject(jni, exception, "java/lang/Throwable", "getCause", "()Ljava/lang/Throwable;");
+}
+
 std::optional<std::string> MessageOf(JNIEnv* jni, jobject exception) {
   auto message = static_cast<jstring>(
       CallObject(jni, exception, "java/lang/Throwable", "getMessage", "()Ljava/lang/String;"));
@@ -75,6 +79,11 @@ CheckpointFailure ReadFailure(JNIEnv* jni, jthrowable exception) {
     failure.suppressed.push_back(
         {ClassNameOf(jni, entry), MessageOf(jni, entry).value_or(std::string())});
     jni->DeleteLocalRef(entry);
+  }
+  constexpr size_t kMostCauses = 8;  // there may be a circle
+  for (jobject cause = CauseOf(jni, exception);
+       cause != nullptr && failure.causes.size() < kMostCauses; cause = CauseOf(jni, cause)) {
+    failure.causes.push_back({ClassNameOf(jni, cause), MessageOf(jni, cause).value_or("")});
   }
   jni->PopLocalFrame(nullptr);
   return failure;

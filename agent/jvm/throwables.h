@@ -19,7 +19,7 @@ std::string ToUtf8(JNIEnv* jni, jstring text);
 
 std::string ClassNameOf(JNIEnv* jni, jobject object);
 
-// Class, message and the suppressed list of a CheckpointException.
+// Class, message, suppressed list and causes of what a failed checkpoint threw.
 CheckpointFailure ReadFailure(JNIEnv* jni, jthrowable exception);
 
 // System.getProperty; empty where there is none.

@@ -169,6 +169,43 @@ Advice ResourceAdvice(const AdviceQuery& query) {
   return {"resource", text};
 }
 
+// On OpenJ9, where no descriptor is looked at before criu is. Its options are those of
+// org.eclipse.openj9.criu.CRIUSupport; jdk.crac always sets tcpEstablished.
+Advice CriuAdvice(const AdviceQuery& query, Opener opener) {
+  const OpenDescriptor& descriptor = *query.descriptor;
+  std::string text = query.culprit != nullptr
+                         ? DescribeFrame(*query.culprit) +
+                               (query.call.starts_with("accept") ? " accepted " : " opened ")
+                         : "It is not known on whose behalf there is ";
+  text += Noun(descriptor) + ". ";
+  if (descriptor.target.ends_with(" (deleted)")) {
+    text +=
+        "criu copies a file that is deleted up to a limit of 1 MiB, which "
+        "CRIUSupport.setGhostFileLimit raises.";
+  } else if (descriptor.socket && descriptor.socket->family == "unix") {
+    text +=
+        "criu refuses a unix socket whose other end it does not dump, but with "
+        "CRIUSupport.setExtUnixSupport(true).";
+  } else if (descriptor.socket) {
+    text +=
+        "criu refuses a connection, but with CRIUSupport.setTCPEstablished(true), or "
+        "setTCPClose(true) in newer builds.";
+  } else {
+    text += "criu may not know this kind of descriptor.";
+  }
+  text +=
+      " Else close it in a hook of CRIUSupport.registerPreCheckpointHook and open it again in one "
+      "of "
+      "registerPostRestoreHook. Which descriptor it was, criu's log says: criu.log in the "
+      "directory of the image.";
+  const bool native = opener == Opener::kLibc || opener == Opener::kNative;
+  return {native                       ? "native"
+          : query.culprit != nullptr   ? "resource"
+          : opener == Opener::kUnknown ? "native"
+                                       : "jvm",
+          text};
+}
+
 // Nothing is known of who opened it.
 Advice UnknownAdvice(const AdviceQuery& query) {
   const bool inherited = query.attribution == "inherited";
@@ -252,6 +289,7 @@ Opener FindOpener(const std::vector<SymbolizedFrame>& frames, bool socket) {
 Advice Advise(const AdviceQuery& query) {
   const bool java_culprit = query.culprit != nullptr && query.culprit->kind == FrameKind::kJava;
   const Opener opener = FindOpener(query.frames, query.descriptor->kind == "socket");
+  if (query.level == FailureLevel::kCriu) return CriuAdvice(query, opener);
   switch (opener) {
     case Opener::kLibc:
     case Opener::kNative:

@@ -45,6 +45,7 @@ enum class FailureLevel : uint8_t {
   kVm = 1,        // the VM's own scan: no Java object is known to own the descriptor
   kJava = 2,      // a Java object owns it: a policy can be asked
   kSelector = 3,  // a selector, a watch service: Java's, but out of a policy's reach
+  kCriu = 4,      // criu refused something, and only its log says what (OpenJ9)
 };
 
 struct FailureMessage {

@@ -245,6 +245,7 @@ void NameDescriptor(const Snapshot& snapshot, const FailureMessage& message,
 JoinedFailures JoinFailures(const Snapshot& snapshot, const CheckpointFailure& failure) {
   JoinedFailures joined;
   joined.failures.resize(snapshot.descriptors.size());
+  joined.criu_failed = failure.class_name.ends_with("criu.SystemCheckpointException");
   const Matcher matcher(snapshot);
   std::vector<FailureMessage> parsed;
   std::vector<std::string_view> messages;

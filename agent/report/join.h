@@ -30,6 +30,7 @@ struct JoinedFailures {
   bool names_descriptors = false;             // whether any of it names any descriptor
   bool busy_selector = false;
   bool busy_watch = false;
+  bool criu_failed = false;  // OpenJ9's CRIU support did, which names nothing
 };
 
 JoinedFailures JoinFailures(const Snapshot& snapshot, const CheckpointFailure& failure);

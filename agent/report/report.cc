@@ -199,9 +199,22 @@ json CulpritToJson(const Culprit& culprit, const SymbolizedFrame& frame, Stacks*
   return object;
 }
 
+// Whether criu, as OpenJ9 calls it, may refuse to dump this.
+bool MayStopCriu(const OpenDescriptor& descriptor) {
+  if (descriptor.target.ends_with(" (deleted)")) return true;
+  if (!descriptor.socket) return descriptor.kind == "other";
+  const SocketDetails& socket = *descriptor.socket;
+  if (socket.state == "LISTEN") return false;
+  if (socket.protocol == "tcp") return !socket.remote.empty();
+  // The other end is not dumped with this process.
+  return socket.family == "unix" && socket.state == "ESTABLISHED" &&
+         (!socket.peer || socket.peer->pid != getpid());
+}
+
 // Whether a failure that names no descriptor may be about this one.
 bool MayBeMeant(const JoinedFailures& joined, const OpenDescriptor& descriptor) {
   if (joined.busy_watch && descriptor.kind == "inotify") return true;
+  if (joined.criu_failed && MayStopCriu(descriptor)) return true;
   if (!joined.busy_selector) return false;
   if (descriptor.kind == "epoll" || descriptor.kind == "eventfd") return true;
   return descriptor.socket && descriptor.socket->family != "netlink" &&
@@ -223,7 +236,9 @@ json AdviceToJson(const FdTable& table, const OpenDescriptor& descriptor,
   AdviceQuery query;
   query.descriptor = &descriptor;
   query.attribution = attribution.word;
-  query.level = failures.empty() ? FailureLevel::kSelector : MostTellingLevel(joined, failures);
+  query.level = joined.criu_failed ? FailureLevel::kCriu
+                : failures.empty() ? FailureLevel::kSelector
+                                   : MostTellingLevel(joined, failures);
   if (query.attribution == "traced") {
     const CallRecord& origin = descriptor.entry->origin;
     if (origin.call != CallId::kNone) query.call = table.call(origin.call).name;
@@ -293,6 +308,10 @@ json TriggerToJson(const Trigger& trigger, const JoinedFailures& joined) {
       {"class", EscapeToUtf8(failure.class_name)},
       {"message", failure.message ? json(EscapeToUtf8(*failure.message)) : json()},
       {"suppressed", std::move(suppressed)}};
+  for (const SuppressedException& cause : failure.causes) {
+    object["exception"]["causes"].push_back(
+        {{"class", EscapeToUtf8(cause.class_name)}, {"message", EscapeToUtf8(cause.message)}});
+  }
   return object;
 }
 

@@ -30,6 +30,7 @@ struct CheckpointFailure {
   std::string class_name;
   std::optional<std::string> message;
   std::vector<SuppressedException> suppressed;
+  std::vector<SuppressedException> causes;  // the nearest first
 };
 
 struct Trigger {

@@ -168,6 +168,52 @@ TEST_CASE("a traced descriptor tells its call, its arguments, its thread and its
                         "module": "/jdk/lib/libnio.so", "offset": 4660, "buildId": "00ff"})"));
 }
 
+TEST_CASE("what criu may have refused has advice, where OpenJ9 names nothing") {
+  Fixture fixture;
+  const OpenFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  REQUIRE(bind(listener.get(), generic, size) == 0);
+  REQUIRE(listen(listener.get(), 1) == 0);
+  REQUIRE(getsockname(listener.get(), generic, &size) == 0);
+  const OpenFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  REQUIRE(connect(client.get(), generic, size) == 0);
+  int pair[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+  const OpenFd left(pair[0]);
+  const OpenFd right(pair[1]);
+  const OpenFd epoll(epoll_create1(EPOLL_CLOEXEC));
+  char path[] = "/tmp/fdorigin-deleted-XXXXXX";
+  const OpenFd deleted(mkstemp(path));
+  unlink(path);
+
+  fixture.input().trigger.exception->class_name = "openj9.internal.criu.SystemCheckpointException";
+  fixture.input().trigger.exception->causes = {{"com.acme.Why", "because"}};
+  const json report = fixture.Report();
+  const auto advised = [&](const OpenFd& fd) {
+    for (const json& one : report["descriptors"]) {
+      if (one["fd"] != fd.get()) continue;
+      CHECK_FALSE(one["blocking"].get<bool>());
+      return one.contains("advice");
+    }
+    return false;
+  };
+  CHECK(advised(client));
+  CHECK(advised(deleted));
+  CHECK_FALSE(advised(listener));
+  CHECK_FALSE(advised(left));  // its other end is dumped with it
+  CHECK_FALSE(advised(epoll));
+  CHECK(report["trigger"]["exception"]["causes"] ==
+        json::array({{{"class", "com.acme.Why"}, {"message", "because"}}}));
+
+  // What hooks do wrong is not criu's to refuse.
+  fixture.input().trigger.exception->class_name = "openj9.internal.criu.JVMCheckpointException";
+  for (const json& one : fixture.Report()["descriptors"]) CHECK_FALSE(one.contains("advice"));
+}
+
 TEST_CASE("a native frame has file and line where they are known") {
   Fixture fixture;
   SymbolizedFrame frame = Native("heron", "/lib/libheron.so", FrameOwner::kApplication);

@@ -11,8 +11,13 @@
 
 enum { kBeforeCheckpoint = 0, kAfterRestore = 1, kEvents = 2, kFirstIndex = 7000, kMaxAgents = 8 };
 
+#ifdef STANDIN_OPENJ9
+static const char* const event_ids[kEvents] = {"openj9.event.VMCheckpoint",
+                                               "openj9.event.VMRestore"};
+#else
 static const char* const event_ids[kEvents] = {"jdk.crac.events.BeforeCheckpoint",
                                                "jdk.crac.events.AfterRestore"};
+#endif
 
 typedef struct {
   jvmtiEnv* env;
@@ -89,6 +94,21 @@ static jvmtiError JNICALL SetEventNotificationMode(jvmtiEnv* env, jvmtiEventMode
   return stock.SetEventNotificationMode(env, mode, event, thread);
 }
 
+#ifdef STANDIN_OPENJ9
+static void Post(JNIEnv* env, int event) {
+  for (int i = 0; i < kMaxAgents; ++i) {
+    const Listener* listener = &listeners[event][i];
+    if (listener->env == NULL) continue;
+    jthread thread = NULL;
+    stock.GetCurrentThread(listener->env, &thread);
+    listener->callback(listener->env, env, thread);
+    (*env)->DeleteLocalRef(env, thread);
+  }
+}
+
+void PostVmCheckpoint(JNIEnv* env) { Post(env, kBeforeCheckpoint); }
+void PostVmRestore(JNIEnv* env) { Post(env, kAfterRestore); }
+#else
 static void Post(int event) {
   for (int i = 0; i < kMaxAgents; ++i) {
     const Listener* listener = &listeners[event][i];
@@ -98,6 +118,7 @@ static void Post(int event) {
 
 void PostBeforeCheckpoint(void) { Post(kBeforeCheckpoint); }
 void PostAfterRestore(void) { Post(kAfterRestore); }
+#endif
 
 void SetUpVmEvents(JavaVM* vm) {
   jvmtiEnv* env;

@@ -34,6 +34,7 @@ public enum App {
   CAROUSEL("probes", "org.fdorigin.apps.probes.Carousel"),
   GOPHER("probes", "org.fdorigin.apps.probes.Gopher"),
   HATCHERY("probes", "org.fdorigin.apps.probes.Hatchery"),
+  QUAY("probes", "org.fdorigin.apps.probes.Quay"),
   LAMPLIGHTER("probes", "org.fdorigin.apps.probes.Lamplighter"),
   DRIFTER("probes", "org.fdorigin.apps.probes.Drifter"),
   CHRONICLER("probes", "org.fdorigin.apps.probes.Chronicler"),

@@ -13,6 +13,19 @@ public final class Build {
 
   private Build() {}
 
+  /** The argument file that gives a stock JVM OpenJ9's CRIU support. */
+  public static Path openj9Standin() {
+    return existing(
+        standin()
+            .orElseThrow(() -> new IllegalStateException("no stand-in is named"))
+            .resolve("standin-openj9.args"));
+  }
+
+  /** Whether the agent is to run as on a VM other than HotSpot, with nothing but standard JVMTI. */
+  public static boolean hotspotOff() {
+    return property("fdorigin.hotspot").filter("off"::equals).isPresent();
+  }
+
   /** Whether a native build was named at all; without one the tests of the agent are skipped. */
   public static boolean named() {
     return property("fdorigin.build").isPresent();

@@ -90,6 +90,17 @@ public final class JvmUnderTest implements AutoCloseable {
       return unconfiguredStandin(generation).jvm("-Dstandin.CRaCCheckpointTo=" + images);
     }
 
+    /**
+     * With the stand-in for OpenJ9's CRIU support, its images in the working folder. {@code wishes}
+     * go to {@code standin.vm}.
+     */
+    public Builder openj9(String wishes) throws IOException {
+      Path images = Files.createDirectories(folder.resolve("cr"));
+      standin.add("@" + Build.openj9Standin());
+      return jvm("-Dstandin.CRaCCheckpointTo=" + images, "-Dstandin.vm=" + wishes)
+          .app("--image=" + images);
+    }
+
     /** Without a word from {@code java.util.logging}, so that standard error is the agent's. */
     public Builder quiet() throws IOException {
       Path config = Files.writeString(folder.resolve("logging.properties"), ".level=OFF\n");
@@ -139,6 +150,10 @@ public final class JvmUnderTest implements AutoCloseable {
       builder.environment().remove("JAVA_TOOL_OPTIONS");
       builder.environment().remove("JDK_JAVA_OPTIONS");
       builder.environment().remove("_JAVA_OPTIONS");
+      builder.environment().remove("FDORIGIN_HOTSPOT");
+      if (Build.hotspotOff()) {
+        builder.environment().put("FDORIGIN_HOTSPOT", "off");
+      }
       builder.environment().putAll(environment);
       Files.write(folder.resolve("command.txt"), line);
       return new JvmUnderTest(builder.start(), folder);

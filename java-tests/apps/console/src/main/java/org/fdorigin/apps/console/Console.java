@@ -6,6 +6,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.reflect.InvocationTargetException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -141,16 +142,24 @@ public final class Console {
   }
 
   /**
-   * Through {@code org.crac}, as portable applications do, or with {@code --api=jdk} by the JDK's
-   * own class, which this code is compiled without.
+   * Through {@code org.crac}, as portable applications do; with {@code --api=jdk} by the JDK's own
+   * class, and with {@code --api=criu} by OpenJ9's, both of which this code is compiled without.
    */
   private void checkpoint() throws Exception {
-    if (!option("api", "org").equals("jdk")) {
+    String api = option("api", "org");
+    if (api.equals("org")) {
       org.crac.Core.checkpointRestore();
       return;
     }
     try {
-      Class.forName("jdk.crac.Core").getMethod("checkpointRestore").invoke(null);
+      if (api.equals("jdk")) {
+        Class.forName("jdk.crac.Core").getMethod("checkpointRestore").invoke(null);
+      } else {
+        Class<?> criu = Class.forName("org.eclipse.openj9.criu.CRIUSupport");
+        Object support = criu.getMethod("getCRIUSupport").invoke(null);
+        criu.getMethod("setImageDir", Path.class).invoke(support, Path.of(option("image")));
+        criu.getMethod("checkpointJVM").invoke(support);
+      }
     } catch (InvocationTargetException e) {
       if (e.getCause() instanceof Exception) {
         throw (Exception) e.getCause();

@@ -1,0 +1,12 @@
+package openj9.internal.criu;
+
+/** The JVM, or a hook, failed before the checkpoint. */
+public final class JVMCheckpointException extends JVMCRIUException {
+  public JVMCheckpointException(String message, int errorCode) {
+    super(message, errorCode);
+  }
+
+  public JVMCheckpointException(String message, int errorCode, Throwable cause) {
+    super(message, errorCode, cause);
+  }
+}

@@ -1,0 +1,12 @@
+package openj9.internal.criu;
+
+/** The system failed while restoring. */
+public final class SystemRestoreException extends JVMCRIUException {
+  public SystemRestoreException(String message, int errorCode) {
+    super(message, errorCode);
+  }
+
+  public SystemRestoreException(String message, int errorCode, Throwable cause) {
+    super(message, errorCode, cause);
+  }
+}
