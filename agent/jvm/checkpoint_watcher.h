@@ -122,7 +122,7 @@ class CheckpointWatcher {
 
   std::atomic<bool> reports_{true};
   bool has_crac_ = false;
-  bool has_criu_ = false;  // OpenJ9's
+  bool has_criu_ = false;              // OpenJ9's
   bool mirrored_ = false;              // generation 3: jdk.internal.crac.mirror
   bool has_exception_events_ = false;  // the capability was taken
   // Guards what follows. The VM thread never takes it, so a holder may wait for a safepoint.
