@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "base/spare_descriptors.h"
 #include "nlohmann/json.hpp"
 #include "report/host.h"
 #include "report/report.h"
@@ -80,7 +81,7 @@ int OpenTemporary(const std::string& path, std::string* name) {
   return fd;
 }
 
-absl::Status WriteFile(const std::string& content, const std::string& path) {
+absl::Status WriteAndRename(const std::string& content, const std::string& path) {
   std::string temporary;
   const int fd = OpenTemporary(path, &temporary);
   if (fd < 0) return CannotWrite(path, errno);
@@ -90,6 +91,12 @@ absl::Status WriteFile(const std::string& content, const std::string& path) {
   if (error == 0) return absl::OkStatus();
   unlink(temporary.c_str());
   return CannotWrite(path, error);
+}
+
+absl::Status WriteFile(const std::string& content, const std::string& path) {
+  absl::Status status;
+  WithSpareDescriptors([&](Table) { status = WriteAndRename(content, path); });
+  return status;
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <string_view>
 #include <thread>
 
+#include "base/spare_descriptors.h"
 #include "report/peers.h"
 #include "report/socket_details.h"
 #include "report/text.h"
@@ -116,7 +117,7 @@ bool ReadDescriptor(int fd, const FdTable& table, OpenDescriptor* descriptor, So
   return true;
 }
 
-// Without a descriptor to spare, or without /proc: every number that could be open is tried.
+// Without /proc every number that could be open is tried.
 std::vector<int> ProbeNumbers() {
   rlimit limit = {};
   std::vector<int> numbers;
@@ -128,20 +129,29 @@ std::vector<int> ProbeNumbers() {
   return numbers;
 }
 
-std::vector<int> OpenNumbers() {
-  std::vector<int> numbers;
+// False where /proc cannot be listed. It is the process's table that is listed, whichever the
+// thread has.
+bool ListNumbers(Table table, std::vector<int>* numbers) {
   DIR* directory = opendir("/proc/self/fd");
-  if (directory == nullptr) return ProbeNumbers();
+  if (directory == nullptr) return false;
+  const int own = table == Table::kProcess ? dirfd(directory) : -1;
   while (const dirent* entry = readdir(directory)) {
     uint64_t number = 0;
     if (ParseNumber(entry->d_name, &number) && number <= INT_MAX &&
-        static_cast<int>(number) != dirfd(directory)) {
-      numbers.push_back(static_cast<int>(number));
+        static_cast<int>(number) != own) {
+      numbers->push_back(static_cast<int>(number));
     }
   }
   closedir(directory);
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
+  std::sort(numbers->begin(), numbers->end());
+  return true;
+}
+
+std::vector<int> OpenNumbers() {
+  std::vector<int> numbers;
+  bool listed = false;
+  WithSpareDescriptors([&](Table table) { listed = ListNumbers(table, &numbers); });
+  return listed ? numbers : ProbeNumbers();
 }
 
 struct Looked {
@@ -212,8 +222,10 @@ void FillSnapshot(const FdTable& table, Snapshot* snapshot) {
       queries.push_back({&descriptor, credentials[i]});
     }
   }
-  FindUnixPeers(snapshot->pid, snapshot->descriptors, queries);
-  FindTcpPeers(snapshot->pid, &snapshot->descriptors);
+  WithSpareDescriptors([&](Table) {
+    FindUnixPeers(snapshot->pid, snapshot->descriptors, queries);
+    FindTcpPeers(snapshot->pid, &snapshot->descriptors);
+  });
 }
 
 }  // namespace

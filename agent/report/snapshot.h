@@ -2,8 +2,9 @@
 //
 // Include rule: agent/report/ includes fdtable, symbolize, stack's types and base. Cold.
 // Who calls it: the checkpoint watcher right after the failed native returned, or the dump itself;
-// any thread outside hook context. It opens descriptors (/proc, one netlink socket) and has closed
-// them all when it returns; they never appear in the result.
+// any thread outside hook context. It opens descriptors (/proc, one netlink socket), in another
+// table where the process has none to spare, and has closed them all when it returns; they never
+// appear in the result.
 #ifndef FDORIGIN_AGENT_REPORT_SNAPSHOT_H_
 #define FDORIGIN_AGENT_REPORT_SNAPSHOT_H_
 

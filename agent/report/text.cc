@@ -9,6 +9,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "base/spare_descriptors.h"
+
 namespace fdorigin {
 namespace {
 
@@ -79,6 +81,25 @@ std::string Convert(std::string_view s, bool printable) {
   return out;
 }
 
+std::string ReadWhole(const std::string& path) {
+  std::string content;
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return content;
+  char buffer[4096];
+  for (;;) {
+    const ssize_t got = read(fd, buffer, sizeof(buffer));
+    if (got > 0) {
+      content.append(buffer, static_cast<size_t>(got));
+    } else if (got == 0 || errno != EINTR) {
+      break;
+    }
+  }
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return content;
+}
+
 }  // namespace
 
 std::string EscapeToUtf8(std::string_view bytes) { return Convert(bytes, /*printable=*/false); }
@@ -109,20 +130,7 @@ std::string ErrnoText(int error) {
 
 std::string ReadSmallFile(const std::string& path) {
   std::string content;
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return content;
-  char buffer[4096];
-  for (;;) {
-    const ssize_t got = read(fd, buffer, sizeof(buffer));
-    if (got > 0) {
-      content.append(buffer, static_cast<size_t>(got));
-    } else if (got == 0 || errno != EINTR) {
-      break;
-    }
-  }
-  const int error = errno;
-  close(fd);
-  errno = error;
+  WithSpareDescriptors([&](Table) { content = ReadWhole(path); });
   return content;
 }
 

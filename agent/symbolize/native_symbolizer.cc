@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/spare_descriptors.h"
 #include "symbolize/demangle.h"
 #include "symbolize/elf_symbols.h"
 #include "symbolize/hex.h"
@@ -48,7 +49,8 @@ const ElfSymbols* NativeSymbolizer::SymbolsOf(ImageId id, const Image& image) {
     const std::string path(strings_->Get(image.path));
     // What has no path ("linux-vdso.so.1", "[vdso]") has no file.
     if (path.find('/') != std::string::npos) {
-      entry->second = ElfSymbols::Read(path, BuildIdOf(image));
+      WithSpareDescriptors(
+          [&](Table) { entry->second = ElfSymbols::Read(path, BuildIdOf(image)); });
     }
   }
   return entry->second.get();
