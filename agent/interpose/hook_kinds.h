@@ -4,6 +4,7 @@
 // is not noexcept and keeps no object with a destructor across the original: accept, connect, close
 // and open are cancellation points, and pthread_cancel unwinds through this frame by force.
 // Each hook keeps a frame pointer, by which the caller's registers are found.
+// Where the original has failed, the recorder is told of it, for one may fail for want of numbers.
 //
 // A kind is a template over the call's id and the type of its original, without noexcept. Its Hook
 // has that type, or, for a variadic original, the one that callers use.
@@ -62,7 +63,11 @@ template <CallId kCall, typename... A>
 struct MakesOne<kCall, int (*)(A...)> {
   HOOK_BODY static int Hook(A... arguments) {
     const int fd = Original<int (*)(A...)>(kCall)(arguments...);
-    if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(arguments...));
+    if (fd >= 0) {
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(arguments...));
+    } else {
+      Recorder::OpenFailed();
+    }
     return fd;
   }
 };
@@ -78,6 +83,8 @@ struct MakesOneFrom<kCall, int (*)(int, A...)> {
       CallArguments kept = KeepArguments(from, arguments...);
       kept.from_fd = from;
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, kept);
+    } else {
+      Recorder::OpenFailed();
     }
     return fd;
   }
@@ -90,7 +97,11 @@ struct Opens {
     // A caller that passed no mode left something in its register; the original does not look at
     // it without O_CREAT or O_TMPFILE, and neither does the record.
     const int fd = Original<F>(kCall)(path, flags, mode);
-    if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
+    if (fd >= 0) {
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
+    } else {
+      Recorder::OpenFailed();
+    }
     return fd;
   }
 };
@@ -100,6 +111,8 @@ struct OpensAt {
     const int fd = Original<F>(kCall)(directory, path, flags, mode);
     if (fd >= 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
+    } else {
+      Recorder::OpenFailed();
     }
     return fd;
   }
@@ -110,7 +123,11 @@ template <CallId kCall, typename F>
 struct OpensChecked {
   HOOK_BODY static int Hook(const char* path, int flags) {
     const int fd = Original<F>(kCall)(path, flags);
-    if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
+    if (fd >= 0) {
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
+    } else {
+      Recorder::OpenFailed();
+    }
     return fd;
   }
 };
@@ -120,6 +137,8 @@ struct OpensAtChecked {
     const int fd = Original<F>(kCall)(directory, path, flags);
     if (fd >= 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
+    } else {
+      Recorder::OpenFailed();
     }
     return fd;
   }
@@ -135,6 +154,8 @@ struct MakesPair<kCall, int (*)(int*)> {
     if (result == 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[0], {});
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[1], {});
+    } else {
+      Recorder::OpenFailed();
     }
     return result;
   }
@@ -146,6 +167,8 @@ struct MakesPair<kCall, int (*)(int*, int)> {
     if (result == 0) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[0], KeepArguments(flags));
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[1], KeepArguments(flags));
+    } else {
+      Recorder::OpenFailed();
     }
     return result;
   }
@@ -158,6 +181,8 @@ struct MakesPair<kCall, int (*)(int, int, int, int*)> {
       const CallArguments kept = KeepArguments(domain, type, protocol);
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[0], kept);
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), pair[1], kept);
+    } else {
+      Recorder::OpenFailed();
     }
     return result;
   }
@@ -242,6 +267,11 @@ struct ClosesUnseen<kCall, R (*)(A...)> {
     Recorder::BeginOwnWork();
     const R result = Original<R (*)(A...)>(kCall)(arguments...);
     Recorder::EndOwnWork();
+    if constexpr (std::is_pointer_v<R>) {
+      if (result == nullptr) Recorder::OpenFailed();
+    } else {
+      if (result < 0) Recorder::OpenFailed();
+    }
     return result;
   }
 };
@@ -276,6 +306,8 @@ struct Fcntl {
       CallArguments kept = KeepArguments(fd, command, static_cast<int>(argument));
       kept.from_fd = fd;
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), result, kept);
+    } else if (result < 0) {
+      Recorder::OpenFailed();
     }
     return result;
   }
@@ -290,6 +322,8 @@ struct MakesSignalFd<kCall, int (*)(int, A...)> {
     const int result = Original<int (*)(int, A...)>(kCall)(fd, arguments...);
     if (result >= 0 && fd == -1) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), result, KeepArguments(fd, arguments...));
+    } else if (result < 0) {
+      Recorder::OpenFailed();
     }
     return result;
   }
@@ -325,7 +359,11 @@ template <CallId kCall, typename F>
 struct OpensQueue {
   HOOK_BODY static mqd_t Hook(const char* name, int flags, mode_t mode, mq_attr* attributes) {
     const mqd_t fd = Original<F>(kCall)(name, flags, mode, attributes);
-    if (fd >= 0) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
+    if (fd >= 0) {
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
+    } else {
+      Recorder::OpenFailed();
+    }
     return fd;
   }
 };
@@ -343,7 +381,11 @@ template <CallId kCall, typename... A>
 struct OpensStream<kCall, FILE* (*)(A...)> {
   HOOK_BODY static FILE* Hook(A... arguments) {
     FILE* stream = Original<FILE* (*)(A...)>(kCall)(arguments...);
-    if (stream != nullptr) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fileno(stream), {});
+    if (stream != nullptr) {
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fileno(stream), {});
+    } else {
+      Recorder::OpenFailed();
+    }
     return stream;
   }
 };
@@ -357,6 +399,8 @@ struct ReopensStream {
     FILE* reopened = Original<F>(kCall)(path, mode, stream);
     if (reopened != nullptr) {
       Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fileno(reopened), {});
+    } else {
+      Recorder::OpenFailed();
     }
     return reopened;
   }
@@ -375,7 +419,11 @@ template <CallId kCall, typename F>
 struct OpensDirectory {
   HOOK_BODY static DIR* Hook(const char* path) {
     DIR* directory = Original<F>(kCall)(path);
-    if (directory != nullptr) Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), dirfd(directory), {});
+    if (directory != nullptr) {
+      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), dirfd(directory), {});
+    } else {
+      Recorder::OpenFailed();
+    }
     return directory;
   }
 };

@@ -29,6 +29,7 @@ constinit std::atomic<int> recording_pid{0};
 // vfork has the table itself, and leaves it alone too: FdoriginVforkDepth. Asking for the pid would
 // tell both, at the price of a system call for every event.
 constinit std::atomic<const bool*> alive{nullptr};
+constinit std::atomic<void (*)()> tell_of_exhaustion{nullptr};
 
 // Gives the page its mark; after a restore, too, which may have lost it.
 void MarkPage() {
@@ -66,8 +67,8 @@ struct ThreadState {
   int own_work;
   int pid;  // the process in which `tid` was asked
   int tid;
-  StringId name;  // of `text`; kNone until the thread records
-  char text[64];  // a Java thread's name, when it started
+  StringId name;                          // of `text`; kNone until the thread records
+  char text[Recorder::kThreadNameBytes];  // a Java thread's name, when it started
 };
 constinit thread_local ThreadState thread_state = {};
 
@@ -226,6 +227,17 @@ void Recorder::ForgetEarlyThread(int index) {
   early->threads[static_cast<size_t>(index)].tid.store(0, std::memory_order_relaxed);
 }
 
+void Recorder::TellOfExhaustion(void (*tell)()) {
+  tell_of_exhaustion.store(tell, std::memory_order_release);
+}
+
+void Recorder::CopyThreadName(char (&name)[kThreadNameBytes]) {
+  std::memcpy(name, thread_state.text, sizeof(name));
+  if (thread_state.named) return;
+  name[0] = '\0';
+  prctl(PR_GET_NAME, name);
+}
+
 void Recorder::BeginOwnWork() { ++thread_state.own_work; }
 void Recorder::EndOwnWork() { --thread_state.own_work; }
 
@@ -249,6 +261,15 @@ void Recorder::Opened(CallId call, const void* frame, int fd, const CallArgument
     }
     Leave();
   }
+  errno = saved;
+}
+
+void Recorder::OpenFailed() {
+  const int saved = errno;
+  if (saved != EMFILE && saved != ENFILE) return;
+  void (*tell)() = tell_of_exhaustion.load(std::memory_order_acquire);
+  if (tell == nullptr || thread_state.own_work != 0 || !InThisProcess()) return;
+  tell();
   errno = saved;
 }
 

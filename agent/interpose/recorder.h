@@ -41,6 +41,8 @@ struct CallArguments {
 
 class Recorder {
  public:
+  static constexpr size_t kThreadNameBytes = 64;
+
   // What the hooks write to. All outlive the process.
   static void Install(FdTable* table, StackRecorder* stacks, StringStore* strings,
                       bool sockets_only);
@@ -60,13 +62,20 @@ class Recorder {
   // A Java thread that was there before the agent, which names itself by this when it records.
   struct EarlyThread {
     std::atomic<int> tid{0};  // 0 for none: it is not known, or has ended
-    char name[64] = {};
+    char name[kThreadNameBytes] = {};
 
     void SetName(std::string_view text);
   };
   // Once. Whoever ends after that forgets itself; the others are for ForgetEarlyThread().
   static void SetEarlyThreads(std::vector<EarlyThread> threads);
   static void ForgetEarlyThread(int index);
+  // What is called, in hook context, when a call that makes descriptors has failed for want of
+  // numbers (EMFILE, ENFILE). Not for the agent's own work.
+  static void TellOfExhaustion(void (*tell)());
+
+  // Of the current thread, with a zero at the end: a Java thread's when it started, else the
+  // kernel's.
+  HOOK_SAFE static void CopyThreadName(char (&name)[kThreadNameBytes]);
 
   // Between the two, what this thread does to descriptors is the agent's own work, and not noted.
   static void BeginOwnWork();
@@ -79,6 +88,8 @@ class Recorder {
 
   HOOK_SAFE static void Opened(CallId call, const void* frame, int fd,
                                const CallArguments& arguments);
+  // The original of a call that makes descriptors has failed, with `errno`.
+  HOOK_SAFE static void OpenFailed();
   HOOK_SAFE static void Happened(CallId call, const void* frame, int fd,
                                  const CallArguments& arguments);
   HOOK_SAFE static void Closing(int fd);

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 #include <cstdlib>
@@ -142,17 +143,24 @@ std::vector<std::optional<Said>> WholeTable() {
   return all;
 }
 
+// How often the agent has been told that the process has no number left.
+constinit std::atomic<int> told{0};
+
 TEST_CASE("every hooked call fails as it does without hooks, and leaves no trace") {
   const std::vector<Answer> expected = AnswersWithoutHooks();
   Harness& harness = Harness::Get();
   const Libraries libraries(harness.dlopen, harness.dlclose);
   const uint64_t dropped = harness.table.dropped();
   std::vector<size_t> changed;  // by calls of these places
+  std::vector<bool> heard;      // of the want of numbers, by place
   size_t made = 0;
+  Recorder::TellOfExhaustion([] { ++told; });
   const std::vector<Answer> answers =
       MakeFailingCalls(libraries.CallersWith([&](const std::function<void()>& call) {
         const auto before = WholeTable();
+        const int told_before = told.load();
         call();
+        heard.push_back(told.load() != told_before);
         if (WholeTable() != before) changed.push_back(made);
         ++made;
       }));
@@ -167,6 +175,11 @@ TEST_CASE("every hooked call fails as it does without hooks, and leaves no trace
     // The calls met with what they were made for.
     const auto reason = kReasons.find(answers[i].how);
     if (reason != kReasons.end()) CHECK(expected[i].error == reason->second);
+    // With slots alone these are not hooked: the first is libc's own, and this program, whose slots
+    // are left as they are, calls the others itself.
+    const std::set<std::string> unhooked = {"__open64_nocancel", "getifaddrs", "if_nameindex"};
+    if (unhooked.contains(answers[i].name) && !Harness::HooksLibc()) continue;
+    CHECK(heard[i] == (answers[i].error == EMFILE || answers[i].error == ENFILE));
   }
   for (const size_t i : changed) FAIL_CHECK(answers[i].name << ": " << answers[i].how);
   CHECK(harness.table.dropped() == dropped);
