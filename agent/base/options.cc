@@ -1,9 +1,13 @@
 #include "base/options.h"
 
+#include <signal.h>
+#include <string.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <iterator>
 #include <system_error>
 
 namespace fdorigin {
@@ -34,10 +38,6 @@ std::string Wants(std::string_view key, std::string_view wish, std::string_view 
   return error;
 }
 
-std::string NotAvailable(std::string_view what) {
-  return std::string(what) + " is not available yet";
-}
-
 // The setters answer the error, empty where the value is good.
 
 std::string SetReport(std::string_view value, Options* options) {
@@ -47,7 +47,8 @@ std::string SetReport(std::string_view value, Options* options) {
 
 std::string SetOn(std::string_view value, Options* options) {
   constexpr std::string_view kWish = "checkpoint, exit, emfile, signal or none";
-  bool checkpoint = false;
+  Options wanted;
+  wanted.on_checkpoint = false;
   bool none = false;
   std::string_view rest = value;
   for (bool more = true; more;) {
@@ -57,17 +58,24 @@ std::string SetOn(std::string_view value, Options* options) {
     if (more) rest.remove_prefix(plus + 1);
 
     if (word == "checkpoint") {
-      checkpoint = true;
+      wanted.on_checkpoint = true;
+    } else if (word == "exit") {
+      wanted.on_exit = true;
+    } else if (word == "emfile") {
+      wanted.on_emfile = true;
+    } else if (word == "signal") {
+      wanted.on_signal = true;
     } else if (word == "none") {
       none = true;
-    } else if (word == "exit" || word == "emfile" || word == "signal") {
-      return NotAvailable("on=" + std::string(word));
     } else {
       return Wants("on", kWish, word);
     }
   }
-  if (checkpoint && none) return "option 'on' wants 'none' alone";
-  options->on_checkpoint = checkpoint;
+  if (none && value != "none") return "option 'on' wants 'none' alone";
+  options->on_checkpoint = wanted.on_checkpoint;
+  options->on_exit = wanted.on_exit;
+  options->on_emfile = wanted.on_emfile;
+  options->on_signal = wanted.on_signal;
   return {};
 }
 
@@ -101,7 +109,41 @@ std::string SetSummary(std::string_view value, Options* options) {
   return {};
 }
 
-std::string SetSignal(std::string_view, Options*) { return NotAvailable("option 'signal'"); }
+// Signals whose meaning the application may choose. Of the others some cannot be caught, some are
+// the JVM's (faults, SIGQUIT, SIGPIPE, and those at which it shuts down), and some are the
+// terminal's.
+constexpr int kUsableSignals[] = {SIGUSR1, SIGUSR2, SIGALRM,  SIGVTALRM, SIGPROF,
+                                  SIGURG,  SIGIO,   SIGWINCH, SIGPWR,    SIGSTKFLT};
+
+// "SIGUSR2" and "USR2"; "SIGRTMIN+3" up to SIGRTMAX. 0 for no signal.
+int SignalNamed(std::string_view name) {
+  if (name.starts_with("SIG")) name.remove_prefix(3);
+  constexpr std::string_view kRealTime = "RTMIN+";
+  if (name.starts_with(kRealTime)) {
+    name.remove_prefix(kRealTime.size());
+    int above = 0;
+    const auto [stop, status] = std::from_chars(name.data(), name.data() + name.size(), above);
+    if (status != std::errc() || stop != name.data() + name.size() || above < 0) return 0;
+    return above <= SIGRTMAX - SIGRTMIN ? SIGRTMIN + above : 0;
+  }
+  for (int signal = 1; signal < SIGRTMIN; ++signal) {
+    const char* known = sigabbrev_np(signal);
+    if (known != nullptr && name == known) return signal;
+  }
+  return 0;
+}
+
+std::string SetSignal(std::string_view value, Options* options) {
+  const int signal = SignalNamed(value);
+  if (signal == 0) return Wants("signal", "the name of a signal, such as SIGUSR2", value);
+  if (signal < SIGRTMIN && std::find(std::begin(kUsableSignals), std::end(kUsableSignals),
+                                     signal) == std::end(kUsableSignals)) {
+    return Wants("signal", "a signal that neither the JVM nor the kernel needs, such as SIGUSR2",
+                 value);
+  }
+  options->signal = signal;
+  return {};
+}
 
 std::string SetMemory(std::string_view value, Options* options) {
   const char* end = value.data() + value.size();
@@ -229,7 +271,10 @@ ParsedOptions ParseOptions(const char* text, const Options& start) {
     rest.remove_prefix(std::min(comma + 1, rest.size()));
     if (item.empty()) continue;
     parsed.error = ParseOption(item, &parsed.options);
-    if (!parsed.error.empty()) break;
+    if (!parsed.error.empty()) return parsed;
+  }
+  if (parsed.options.on_signal && parsed.options.signal == 0) {
+    parsed.error = "on=signal wants a signal, as in signal=SIGUSR2";
   }
   return parsed;
 }
@@ -245,16 +290,17 @@ std::string_view OptionsHelp() {
                     %t the time in UTC, %h the host   [fdorigin-%p-%n.json]
   on=A+B            what triggers a report   [checkpoint]
                       checkpoint  a checkpoint fails
+                      exit        the JVM ends
+                      emfile      an open fails for want of numbers; the first one only
+                      signal      the signal of signal=NAME arrives
                       none        nothing does
-                      exit        the JVM ends                         (not available yet)
-                      emfile      an open fails for want of numbers    (not available yet)
-                      signal      the signal of signal=NAME arrives    (not available yet)
   kinds=all         which descriptors get stacks: all, or sockets   [all]
   depth=N           most frames of a stack, 1 to 1024; native ones at most 128
                     [256 Java frames, 64 native ones]
   libc=on           see calls that libc makes to itself and calls through pointers: on or off   [on]
   summary=on        a short summary on stderr with each report: on or off   [on]
-  signal=NAME       a signal that asks for a report (not available yet)
+  signal=NAME       a signal that asks for a report, as on=signal+...: SIGUSR1, SIGUSR2, SIGPROF,
+                    SIGRTMIN+N and others   [none]
   memory=N[k,m,g]   bound of the agent's own memory, 1m to 4g   [32m]
   help              print this and leave the JVM unstarted
 

@@ -13,6 +13,10 @@ namespace fdorigin {
 struct Options {
   std::string report = "fdorigin-%p-%n.json";
   bool on_checkpoint = true;
+  bool on_exit = false;
+  bool on_emfile = false;
+  bool on_signal = false;     // said so; `signal` decides
+  int signal = 0;             // which asks for a report; 0 for none
   bool sockets_only = false;  // kinds=sockets
   int java_depth = 256;
   int native_depth = 64;
@@ -38,8 +42,8 @@ struct ParsedOptions {
 // `start` is what holds where the text says nothing: the defaults, or for an agent that is loaded
 // already what it has.
 //
-// Options of the contract that this version cannot serve are an error and never ignored: who asks
-// for a report at exit and gets none would conclude that there was nothing to report.
+// `signal` is a trigger by itself; on=signal without it is an error and not ignored: who waits for
+// a report and gets none would conclude that there was nothing to report.
 ParsedOptions ParseOptions(const char* text, const Options& start = {});
 
 // What `help` prints, with a line end.

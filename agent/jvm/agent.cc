@@ -27,10 +27,14 @@
 #include "interpose/patcher.h"
 #include "interpose/recorder.h"
 #include "jvm/attach_request.h"
+#include "jvm/c_interface.h"
 #include "jvm/checkpoint_watcher.h"
 #include "jvm/early_threads.h"
 #include "jvm/guarded.h"
+#include "jvm/java_binding.h"
 #include "jvm/reporter.h"
+#include "jvm/signal_trigger.h"
+#include "jvm/trigger_thread.h"
 #include "jvm/vm_facts.h"
 #include "stack/stack_recorder.h"
 #include "symbolize/utf8.h"
@@ -60,14 +64,15 @@ class Agent {
         watches_checkpoints_(options.on_checkpoint),
         stack_recorder_(&recordings_.images, &native_walker_, &java_walker_, &recordings_.stacks),
         reporter_(options, &recordings_, jvmti),
-        watcher_(jvmti, &recordings_.table, &reporter_) {}
+        watcher_(jvmti, &recordings_.table, &reporter_),
+        trigger_thread_(jvmti, &reporter_) {}
 
   // At the start of the VM, and in a running one. An error is one line.
   absl::Status Start();
   absl::Status StartLate(JNIEnv* jni);
 
   // A later attach: takes over what can change, and notes what cannot.
-  void SetOptions(const Options& options, AttachReply* reply);
+  void SetOptions(JNIEnv* jni, const Options& options, AttachReply* reply);
   absl::Status Dump(JNIEnv* jni, const AttachRequest& request, AttachReply* reply);
 
   const Options& options() const { return options_; }
@@ -77,6 +82,8 @@ class Agent {
   absl::Status ListenToVm();
   void StartHooks(EntryMoment moment);
   void ReadVm(JNIEnv* jni, jthread thread);
+  void OpenToJava(JNIEnv* jni);
+  void StartTriggers(JNIEnv* jni);
   void NoteInherited();
 
   void OnVmInit(JNIEnv* jni, jthread thread);
@@ -95,6 +102,8 @@ class Agent {
   StackRecorder stack_recorder_;
   Reporter reporter_;
   CheckpointWatcher watcher_;
+  TriggerThread trigger_thread_;
+  int caught_signal_ = 0;  // there is a handler for it; 0 for none
 };
 
 constinit Agent* agent = nullptr;
@@ -173,6 +182,7 @@ absl::Status Agent::Start() {
   if (const absl::Status status = CreateTables(); !status.ok()) return status;
   if (const absl::Status status = ListenToVm(); !status.ok()) return status;
   StartHooks(EntryMoment::kStart);
+  OpenCInterface(vm_, &reporter_);
   return absl::OkStatus();
 }
 
@@ -212,10 +222,12 @@ absl::Status Agent::StartLate(JNIEnv* jni) {
   NameEarlyThreads(vm_, jvmti_, jni);
   const std::string unseen = watcher_.StartLate(jni);
   if (!unseen.empty()) reporter_.AddRefusal({"failed checkpoints", unseen, false});
+  OpenCInterface(vm_, &reporter_);
+  OpenToJava(jni);
   return absl::OkStatus();
 }
 
-void Agent::SetOptions(const Options& options, AttachReply* reply) {
+void Agent::SetOptions(JNIEnv* jni, const Options& options, AttachReply* reply) {
   Options next = options;
   if (next.libc != options_.libc) {
     reply->Note(std::string("option 'libc' stays ") + (options_.libc ? "on" : "off") +
@@ -231,11 +243,16 @@ void Agent::SetOptions(const Options& options, AttachReply* reply) {
     reply->Note("option 'on' cannot have checkpoint any more: the agent came without");
     next.on_checkpoint = false;
   }
+  if (caught_signal_ != 0 && next.signal != caught_signal_) {
+    reply->Note("option 'signal' stays as it is: another handler may have been put before it");
+    next.signal = caught_signal_;
+  }
   watcher_.SetReporting(next.on_checkpoint);
   stack_recorder_.SetDepths(next.java_depth, next.native_depth);
   Recorder::SetSocketsOnly(next.sockets_only);
   reporter_.SetOptions(next);
   options_ = next;
+  StartTriggers(jni);
 }
 
 absl::Status Agent::Dump(JNIEnv* jni, const AttachRequest& request, AttachReply* reply) {
@@ -265,6 +282,28 @@ void Agent::OnVmInit(JNIEnv* jni, jthread thread) {
   ReadVm(jni, thread);
   if (watches_checkpoints_) watcher_.Start(jni);
   java_walker_.Start();
+  OpenToJava(jni);
+}
+
+// From here on the VM can be asked, and asks.
+void Agent::OpenToJava(JNIEnv* jni) {
+  SetVmCanBeAsked(true);
+  StartJavaBinding(vm_, jni);
+  StartTriggers(jni);
+}
+
+void Agent::StartTriggers(JNIEnv* jni) {
+  const bool wanted = options_.on_emfile || options_.signal != 0;
+  if (wanted && !trigger_thread_.Start(jni)) return;
+  Recorder::TellOfExhaustion(options_.on_emfile
+                                 ? [] { agent->trigger_thread_.Ask(TriggerThread::Kind::kEmfile); }
+                                 : nullptr);
+  if (options_.signal == caught_signal_) return;
+  if (InstallSignalTrigger(options_.signal, &trigger_thread_)) {
+    caught_signal_ = options_.signal;
+  } else {
+    PrintLine("the kernel refuses a handler for the signal of the option 'signal'");
+  }
 }
 
 // `thread` is the current one.
@@ -282,6 +321,11 @@ void Agent::ReadVm(JNIEnv* jni, jthread thread) {
 
 void Agent::OnVmDeath(JNIEnv* jni) {
   if (watches_checkpoints_) watcher_.Finish(jni);
+  trigger_thread_.Finish();
+  if (options_.on_exit) {
+    reporter_.WriteNow(jni, "exit", reporter_.CurrentThreadName(jni)).IgnoreError();
+  }
+  SetVmCanBeAsked(false);
   java_walker_.Stop();
 }
 
@@ -302,7 +346,9 @@ void Agent::OnThreadStart(JNIEnv* jni, jthread thread) {
 // A report may be due when the working directory is another one, so its path is made absolute.
 absl::Status PrepareReports(Options* options) {
   if (const absl::Status status = MakeAbsolute(&options->report); !status.ok()) return status;
-  if (!options->on_checkpoint) return absl::OkStatus();
+  if (!options->on_checkpoint && !options->on_exit && !options->on_emfile && options->signal == 0) {
+    return absl::OkStatus();
+  }
   return CheckWritable(ExpandReportPath(options->report, 1));
 }
 
@@ -381,7 +427,7 @@ absl::Status Attach(JavaVM* vm, const AttachRequest& request, AttachReply* reply
     if (const absl::Status status = PrepareReports(&options); !status.ok()) return status;
   }
   if (agent == nullptr) return StartLate(vm, jni, options);
-  if (!request.options.empty()) agent->SetOptions(options, reply);
+  if (!request.options.empty()) agent->SetOptions(jni, options, reply);
   return request.dump ? agent->Dump(jni, request, reply) : absl::OkStatus();
 }
 

@@ -15,7 +15,6 @@
 #include "interpose/recorder.h"
 #include "jvm/guarded.h"
 #include "jvm/throwables.h"
-#include "symbolize/utf8.h"
 
 namespace fdorigin {
 namespace {
@@ -472,7 +471,7 @@ void CheckpointWatcher::NativeReturned(JNIEnv* jni, jobjectArray bundle,
   }
   auto attempt = std::make_unique<Attempt>();
   attempt->failed = true;
-  attempt->thread = CurrentThreadName(jni);
+  attempt->thread = reporter_->CurrentThreadName(jni);
   attempt->snapshot = ListDescriptors(*table_);
   NoteClaims(jni, arguments.claimed, &attempt->snapshot);
   if (mirrored_ || !has_exception_events_) {
@@ -613,7 +612,7 @@ void CheckpointWatcher::OnException(JNIEnv* jni, jthread thread, jobject excepti
     last_reported_ = jni->NewWeakGlobalRef(exception);
   }
   CheckpointFailure failure = ReadFailure(jni, static_cast<jthrowable>(exception));
-  const std::string thread_name = CurrentThreadName(jni);
+  const std::string thread_name = reporter_->CurrentThreadName(jni);
   if (attempt != nullptr) {
     Report(jni, attempt->snapshot, thread_name, std::move(failure));
   } else {
@@ -628,16 +627,6 @@ void CheckpointWatcher::ReportWithoutException(JNIEnv* jni, const Attempt& attem
       mirrored_ ? "jdk.internal.crac.mirror.CheckpointException" : "jdk.crac.CheckpointException";
   failure.suppressed = attempt.suppressed;
   Report(jni, attempt.snapshot, attempt.thread, std::move(failure));
-}
-
-std::string CheckpointWatcher::CurrentThreadName(JNIEnv* jni) const {
-  jvmtiThreadInfo info = {};
-  if (jvmti_->GetThreadInfo(nullptr, &info) != JVMTI_ERROR_NONE) return {};
-  std::string name = ToUtf8(std::string_view(info.name));
-  jvmti_->Deallocate(reinterpret_cast<unsigned char*>(info.name));
-  jni->DeleteLocalRef(info.thread_group);
-  jni->DeleteLocalRef(info.context_class_loader);
-  return name;
 }
 
 void CheckpointWatcher::Report(JNIEnv* jni, const Snapshot& snapshot, const std::string& thread,

@@ -110,7 +110,6 @@ class CheckpointWatcher {
   void Report(JNIEnv* jni, const Snapshot& snapshot, const std::string& thread,
               CheckpointFailure failure);
   void ReportWithoutException(JNIEnv* jni, const Attempt& attempt);
-  std::string CurrentThreadName(JNIEnv* jni) const;
   void SetWatchingExceptions(JNIEnv* jni, jvmtiEventMode mode);
   bool IsNewFailure(JNIEnv* jni, jobject exception);
   bool StaysInside(JNIEnv* jni, jmethodID catcher);

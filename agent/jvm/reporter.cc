@@ -8,12 +8,24 @@
 #include "interpose/patcher.h"
 #include "interpose/recorder.h"
 #include "jvm/throwables.h"
+#include "report/host.h"
 #include "report/produce.h"
 #include "symbolize/java_symbolizer.h"
 #include "symbolize/native_symbolizer.h"
 #include "symbolize/utf8.h"
 
 namespace fdorigin {
+namespace {
+
+constinit thread_local bool writing = false;
+
+}  // namespace
+
+Reporter::Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti)
+    : options_(options), recordings_(recordings), jvmti_(jvmti) {
+  const OwnWork own_work;
+  start_ticks_ = ProcessStartTicks();
+}
 
 void Reporter::ReadJvmInfo(JNIEnv* jni) {
   jvm_.name = SystemProperty(jni, "java.vm.name");
@@ -41,72 +53,89 @@ Options Reporter::options() const {
   return options_;
 }
 
+// criu says nothing to the VM; but the process that it makes is a new one, and began later.
+bool Reporter::WasRestored() const {
+  if (restored_.load(std::memory_order_relaxed)) return true;
+  const std::optional<uint64_t> ticks = ProcessStartTicks();
+  return start_ticks_ && ticks && *ticks != *start_ticks_;
+}
+
+Snapshot Reporter::ListDescriptors() const {
+  const OwnWork own_work;
+  return TakeSnapshot(recordings_->table);
+}
+
 absl::Status Reporter::WriteNow(JNIEnv* jni, const char* kind, std::string thread,
                                 const std::string& path, std::string* written, SummaryTo summary) {
-  Snapshot snapshot;
-  {
-    const OwnWork own_work;
-    snapshot = TakeSnapshot(recordings_->table);
-  }
-  Trigger trigger;
-  trigger.kind = kind;
-  trigger.thread = std::move(thread);
-  return Write(jni, snapshot, std::move(trigger), path, written, summary);
+  return Write(jni, ListDescriptors(), {kind, std::move(thread), std::nullopt}, path, written,
+               summary);
 }
 
 absl::Status Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger,
                              const std::string& path, std::string* written, SummaryTo summary) {
+  if (writing) return absl::AlreadyExistsError("this thread is writing a report already");
   const OwnWork own_work;
-  const Options options = this->options();
+  Recorder::PidChanged();
+  writing = true;
+  absl::Status status;
   try {
-    NativeSymbolizer native(&recordings_->images, &recordings_->strings);
-    JavaSymbolizer java(jvmti_, jni, &recordings_->methods, &recordings_->strings);
-    ReportInput input;
-    input.snapshot = &snapshot;
-    input.table = &recordings_->table;
-    input.trigger = std::move(trigger);
-    const Patcher::Totals totals = Patcher::GetTotals();
-    input.coverage.since_startup = !attached_;
-    input.coverage.libraries = totals.libraries;
-    input.coverage.slots = totals.slots;
-    input.coverage.libc_entries = totals.libc_entries;
-    for (const Patcher::Refusal& refusal : totals.refused) {
-      input.coverage.refused.push_back({refusal.what, refusal.reason, true});
-    }
-    if (!unreadable_.empty()) {
-      input.coverage.refused.push_back({"the JVM's own data, for Java stacks", unreadable_, false});
-    }
-    input.coverage.refused.insert(input.coverage.refused.end(), refusals_.begin(), refusals_.end());
-    input.coverage.dropped = recordings_->table.dropped() + recordings_->methods.dropped();
-    input.coverage.memory_bytes = recordings_->region.used();
-    input.libraries_with_system_calls = &Patcher::ImagesWithSystemCalls;
-    input.libc_entries = options.libc;
-    input.restored = restored_.load(std::memory_order_relaxed);
-    input.jvm = jvm_;
-    input.stack = [&](StackId id) {
-      std::vector<SymbolizedFrame> frames;
-      for (const Frame& frame : recordings_->stacks.Get(id)) {
-        if (frame.kind == FrameKind::kNative) {
-          frames.push_back(native.Symbolize(frame));
-        } else {
-          const HostWork runs_java;
-          frames.push_back(java.Symbolize(frame));
-        }
-        frames.back().gap = frame.gap != 0;
-      }
-      return frames;
-    };
-    input.string = [this](StringId id) { return std::string(recordings_->strings.Get(id)); };
-    const std::string target = ExpandReportPath(path.empty() ? options.report : path, ++reports_);
-    if (written != nullptr) *written = target;
-    const ProducedReport produced = ProduceReport(input, target);
-    if (options.summary && summary == SummaryTo::kStderr) PrintText(produced.summary);
-    if (!produced.status.ok()) PrintLine(std::string(produced.status.message()));
-    return produced.status;
+    status = Produce(jni, snapshot, std::move(trigger), path, written, summary);
   } catch (const std::exception& error) {
-    PrintLine(std::string("no report: ") + error.what());
-    return absl::ResourceExhaustedError(std::string("no report: ") + error.what());
+    status = absl::ResourceExhaustedError(std::string("no report: ") + error.what());
   }
+  writing = false;
+  if (!status.ok()) PrintLine(std::string(status.message()));
+  return status;
+}
+
+absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger,
+                               const std::string& path, std::string* written,
+                               SummaryTo summary) {
+  const Options options = this->options();
+  NativeSymbolizer native(&recordings_->images, &recordings_->strings);
+  JavaSymbolizer java(jni == nullptr ? nullptr : jvmti_, jni, &recordings_->methods,
+                      &recordings_->strings);
+  ReportInput input;
+  input.snapshot = &snapshot;
+  input.table = &recordings_->table;
+  input.trigger = std::move(trigger);
+  const Patcher::Totals totals = Patcher::GetTotals();
+  input.coverage.since_startup = !attached_;
+  input.coverage.libraries = totals.libraries;
+  input.coverage.slots = totals.slots;
+  input.coverage.libc_entries = totals.libc_entries;
+  for (const Patcher::Refusal& refusal : totals.refused) {
+    input.coverage.refused.push_back({refusal.what, refusal.reason, true});
+  }
+  if (!unreadable_.empty()) {
+    input.coverage.refused.push_back({"the JVM's own data, for Java stacks", unreadable_, false});
+  }
+  input.coverage.refused.insert(input.coverage.refused.end(), refusals_.begin(), refusals_.end());
+  input.coverage.dropped = recordings_->table.dropped() + recordings_->methods.dropped();
+  input.coverage.memory_bytes = recordings_->region.used();
+  input.libraries_with_system_calls = &Patcher::ImagesWithSystemCalls;
+  input.libc_entries = options.libc;
+  input.restored = WasRestored();
+  input.jvm = jvm_;
+  input.stack = [&](StackId id) {
+    std::vector<SymbolizedFrame> frames;
+    for (const Frame& frame : recordings_->stacks.Get(id)) {
+      if (frame.kind == FrameKind::kNative) {
+        frames.push_back(native.Symbolize(frame));
+      } else {
+        const HostWork runs_java;
+        frames.push_back(java.Symbolize(frame));
+      }
+      frames.back().gap = frame.gap != 0;
+    }
+    return frames;
+  };
+  input.string = [this](StringId id) { return std::string(recordings_->strings.Get(id)); };
+  const std::string target = ExpandReportPath(path.empty() ? options.report : path, ++reports_);
+  if (written != nullptr) *written = target;
+  const ProducedReport produced = ProduceReport(input, target);
+  if (options.summary && summary == SummaryTo::kStderr) PrintText(produced.summary);
+  return produced.status;
 }
 
 }  // namespace fdorigin

@@ -1,8 +1,8 @@
 // Writes one report: joins what the layers know, and keeps the reports of a process apart.
 //
-// Who calls it: the checkpoint watcher and the other triggers, on a thread attached to the VM in
-// the live phase, outside hook context and outside a VM operation. Several threads may report at
-// once: no lock is held while names are asked for, which may run the application's code.
+// Who calls it: the checkpoint watcher and the other triggers, outside hook context and outside a
+// VM operation, mostly on a thread attached to the VM in the live phase. Several threads may report
+// at once: no lock is held while names are asked for, which may run the application's code.
 #ifndef FDORIGIN_AGENT_JVM_REPORTER_H_
 #define FDORIGIN_AGENT_JVM_REPORTER_H_
 
@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -43,13 +44,12 @@ enum class SummaryTo {
 
 class Reporter {
  public:
-  Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti)
-      : options_(options), recordings_(recordings), jvmti_(jvmti) {}
+  Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti);
 
   // On VMInit: asks the VM for its name.
   void ReadJvmInfo(JNIEnv* jni);
 
-  // The process was restored from a checkpoint. On any thread.
+  // The process was restored from a checkpoint, as the VM says. On any thread.
   void NoteRestore() { restored_.store(true, std::memory_order_relaxed); }
 
   // The agent was loaded into a running JVM. Before the first report.
@@ -64,13 +64,20 @@ class Reporter {
   // On VMInit: what keeps the stack walker from reading this VM's own data.
   void SetUnreadable(std::string missing) { unreadable_ = std::move(missing); }
 
-  // Writes the report and the summary. A failure is one line on stderr.
+  // Writes the report and the summary. A failure is one line on stderr, and the status.
+  // `jni`: null where the VM cannot be asked, before and after its live phase; then Java frames
+  // have the names that were kept, and no jar.
   // `path`: empty for the option's; `written` gets where the report went, with its signs expanded.
+  // absl::StatusCode::kAlreadyExists where this thread is writing a report already: Java code that
+  // was run for its sake asked for another.
   absl::Status Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger,
                      const std::string& path = {}, std::string* written = nullptr,
                      SummaryTo summary = SummaryTo::kStderr);
 
-  // The same for what is open now.
+  // What is open now.
+  Snapshot ListDescriptors() const;
+
+  // Both in one.
   absl::Status WriteNow(JNIEnv* jni, const char* kind, std::string thread,
                         const std::string& path = {}, std::string* written = nullptr,
                         SummaryTo summary = SummaryTo::kStderr);
@@ -80,6 +87,9 @@ class Reporter {
 
  private:
   Options options() const;
+  absl::Status Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger,
+                       const std::string& path, std::string* written, SummaryTo summary);
+  bool WasRestored() const;
 
   mutable std::mutex options_mutex_;
   Options options_;
@@ -90,6 +100,7 @@ class Reporter {
   bool attached_ = false;
   std::vector<RefusedHook> refusals_;
   std::atomic<int> reports_{0};
+  std::optional<uint64_t> start_ticks_;  // of the process that the agent was loaded into
   std::atomic<bool> restored_{false};
 };
 

@@ -39,7 +39,7 @@ std::vector<std::string> CommandLine() {
   return words;
 }
 
-std::optional<int64_t> ProcessStartNs() {
+std::optional<uint64_t> ProcessStartTicks() {
   constexpr int kStartTime = 22;  // the field's number in proc(5), where "state" is 3
   const std::string content = ReadSmallFile("/proc/self/stat");
   // The second field, the command's name in parentheses, may hold spaces and parentheses itself.
@@ -52,12 +52,18 @@ std::optional<int64_t> ProcessStartNs() {
     rest.remove_prefix(space + 1);
   }
   uint64_t ticks = 0;
+  if (!ParseNumber(rest.substr(0, rest.find(' ')), &ticks)) return std::nullopt;
+  return ticks;
+}
+
+std::optional<int64_t> ProcessStartNs() {
+  const std::optional<uint64_t> ticks = ProcessStartTicks();
   const long per_second = sysconf(_SC_CLK_TCK);
-  if (!ParseNumber(rest.substr(0, rest.find(' ')), &ticks) || per_second <= 0) return std::nullopt;
+  if (!ticks || per_second <= 0) return std::nullopt;
   // Ticks since boot, suspended time included. What /proc/stat calls btime is this same difference,
   // cut to whole seconds.
   const int64_t boot_ns = NowNs(CLOCK_REALTIME) - NowNs(CLOCK_BOOTTIME);
-  return boot_ns + static_cast<int64_t>(ticks) * (kNsPerSecond / per_second);
+  return boot_ns + static_cast<int64_t>(*ticks) * (kNsPerSecond / per_second);
 }
 
 }  // namespace fdorigin

@@ -1,7 +1,7 @@
 // Who this process is: what the report says of it beside its descriptors. Asked anew for each
 // report, since a restored process may have another pid and another host.
 //
-// Who calls it: BuildReport() and ExpandReportPath(). Cold.
+// Who calls it: BuildReport(), ExpandReportPath() and the reporter. Cold.
 #ifndef FDORIGIN_AGENT_REPORT_HOST_H_
 #define FDORIGIN_AGENT_REPORT_HOST_H_
 
@@ -17,6 +17,10 @@ std::string HostName();
 
 // The words of /proc/self/cmdline.
 std::vector<std::string> CommandLine();
+
+// When the process started, in clock ticks since the machine did: the same for as long as it is
+// this process, and another one after criu has made it again.
+std::optional<uint64_t> ProcessStartTicks();
 
 // When the process started, in nanoseconds since 1970, to about 10 ms.
 std::optional<int64_t> ProcessStartNs();

@@ -126,6 +126,12 @@ std::string PercentDecode(std::string_view text) {
   return decoded;
 }
 
+// Of a class that is gone, or where there is no VM to ask.
+FrameOwner OwnerBySignature(std::string_view signature) {
+  const auto in = [&](std::string_view package) { return signature.starts_with(package); };
+  return in("Ljava/") || in("Ljdk/") || in("Lsun/") ? FrameOwner::kJdk : FrameOwner::kApplication;
+}
+
 }  // namespace
 
 bool IsJdkModule(std::string_view module, LoaderKind loader, std::string_view location) {
@@ -316,13 +322,15 @@ JavaSymbolizer::Class JavaSymbolizer::DescribeSignature(const std::string& signa
                                                         std::string name) {
   Class described;
   described.name = std::move(name);
+  if (jni_ == nullptr) {
+    described.owner = OwnerBySignature(signature);
+    return described;
+  }
   const PendingException pending(jni_);
   ListClasses();
   const auto [begin, end] = loaded_.equal_range(signature);
   if (begin == end) {
-    // Its class is gone: the name alone says whose it was.
-    const auto in = [&](std::string_view package) { return signature.starts_with(package); };
-    if (in("Ljava/") || in("Ljdk/") || in("Lsun/")) described.owner = FrameOwner::kJdk;
+    described.owner = OwnerBySignature(signature);
     return described;
   }
   for (auto candidate = begin; candidate != end; ++candidate) {
@@ -387,6 +395,11 @@ SymbolizedFrame JavaSymbolizer::SymbolizeNamed(const Frame& frame) {
 SymbolizedFrame JavaSymbolizer::Symbolize(const Frame& frame) {
   if (frame.kind == FrameKind::kMethod) return SymbolizeStored(frame);
   if (frame.kind == FrameKind::kNamed) return SymbolizeNamed(frame);
+  if (jni_ == nullptr) {
+    SymbolizedFrame nameless;
+    nameless.kind = FrameKind::kJava;
+    return nameless;
+  }
   // NOLINTNEXTLINE(performance-no-int-to-ptr): a stored frame has no pointers
   const auto id = reinterpret_cast<jmethodID>(frame.value);
   auto known = methods_.find(id);

@@ -39,7 +39,8 @@ class JavaSymbolizer {
   // Both stay valid for the object's life: one dump, on one thread. File and line need the
   // capabilities can_get_source_file_name and can_get_line_numbers; without one its field is empty.
   // `methods`: of frames of kMethod, `strings`: of frames of kNamed; may be null where there are
-  // none.
+  // none. Without a VM to ask (both of the first null) frames of these kinds have their names, and
+  // belong to whom the name says, and those of kJava have none.
   JavaSymbolizer(jvmtiEnv* jvmti, JNIEnv* jni, const MethodStore* methods = nullptr,
                  const StringStore* strings = nullptr);
   ~JavaSymbolizer();

@@ -2,6 +2,8 @@
 // texts are those of the documentation, written out.
 #include "base/options.h"
 
+#include <signal.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -33,6 +35,9 @@ TEST_CASE("without options the documented defaults hold") {
     CHECK(parsed.options.libc);
     CHECK(parsed.options.summary);
     CHECK(parsed.options.memory_bytes == 33554432);
+    CHECK_FALSE(parsed.options.on_exit);
+    CHECK_FALSE(parsed.options.on_emfile);
+    CHECK(parsed.options.signal == 0);
     CHECK_FALSE(parsed.options.help);
   }
 }
@@ -120,6 +125,7 @@ TEST_CASE("a wrong value is named, with what would be right") {
   CHECK(ErrorOf("on=checkpoint+") ==
         "option 'on' wants checkpoint, exit, emfile, signal or none, not ''");
   CHECK(ErrorOf("on=none+checkpoint") == "option 'on' wants 'none' alone");
+  CHECK(ErrorOf("on=exit+none") == "option 'on' wants 'none' alone");
   CHECK(ErrorOf("help=me") == "option 'help' takes no value");
 }
 
@@ -131,11 +137,44 @@ TEST_CASE("a missing value is an error") {
   CHECK(ErrorOf(key + "=,help") == "option '" + key + "' wants a value");
 }
 
-TEST_CASE("what this version cannot do is refused, never ignored") {
-  CHECK(ErrorOf("on=exit") == "on=exit is not available yet");
-  CHECK(ErrorOf("on=checkpoint+emfile") == "on=emfile is not available yet");
-  CHECK(ErrorOf("on=signal+checkpoint") == "on=signal is not available yet");
-  CHECK(ErrorOf("signal=USR2") == "option 'signal' is not available yet");
+TEST_CASE("triggers are added up") {
+  const Options all = Good("on=exit+emfile+signal+checkpoint,signal=SIGUSR2");
+  CHECK(all.on_checkpoint);
+  CHECK(all.on_exit);
+  CHECK(all.on_emfile);
+  CHECK(all.signal == 12);
+  const Options one = Good("on=emfile");
+  CHECK_FALSE(one.on_checkpoint);
+  CHECK_FALSE(one.on_exit);
+  CHECK(one.on_emfile);
+  CHECK(one.signal == 0);
+  const Options none = Good("on=exit,on=none");
+  CHECK_FALSE(none.on_checkpoint);
+  CHECK_FALSE(none.on_exit);
+}
+
+TEST_CASE("a signal is a trigger by itself, and on=signal is none without it") {
+  const Options options = Good("signal=USR1");
+  CHECK(options.signal == 10);
+  CHECK(options.on_checkpoint);
+  CHECK(Good("on=none,signal=SIGRTMIN+3").signal == SIGRTMIN + 3);
+  CHECK(Good("signal=SIGRTMIN+0,on=signal").signal == SIGRTMIN);
+  CHECK(ErrorOf("on=signal") == "on=signal wants a signal, as in signal=SIGUSR2");
+  CHECK(ErrorOf("on=signal+exit") == "on=signal wants a signal, as in signal=SIGUSR2");
+}
+
+TEST_CASE("a signal that cannot serve is refused") {
+  const std::string needed =
+      GENERATE("SIGKILL", "STOP", "SIGSEGV", "SIGBUS", "FPE", "ILL", "SIGQUIT", "SIGTERM", "HUP",
+               "SIGINT", "SIGPIPE", "SIGXFSZ", "CHLD", "SIGABRT", "TRAP", "SIGTSTP", "CONT");
+  CHECK(ErrorOf("signal=" + needed) ==
+        "option 'signal' wants a signal that neither the JVM nor the kernel needs, such as "
+        "SIGUSR2, not '" +
+            needed + "'");
+  const std::string unknown = GENERATE("SIGFOO", "12", "usr2", "SIG", "SIGRTMIN+", "SIGRTMIN+99",
+                                       "SIGRTMIN+-1", "RTMIN+3x");
+  CHECK(ErrorOf("signal=" + unknown) ==
+        "option 'signal' wants the name of a signal, such as SIGUSR2, not '" + unknown + "'");
 }
 
 TEST_CASE("an error stays one line of moderate length") {
@@ -146,17 +185,15 @@ TEST_CASE("an error stays one line of moderate length") {
   CHECK_THAT(error, ContainsSubstring("zzz...'"));
 }
 
-TEST_CASE("the help names every option and what is not available yet") {
+TEST_CASE("the help names every option and every trigger") {
   const std::string help(OptionsHelp());
   for (const char* option :
        {"report=", "on=", "kinds=", "depth=", "libc=", "summary=", "signal=", "memory=", "help"}) {
     CHECK_THAT(help, ContainsSubstring(std::string("\n  ") + option));
   }
-  size_t marked = 0;
-  for (size_t at = 0; (at = help.find("not available yet", at)) != std::string::npos; ++at) {
-    ++marked;
+  for (const char* trigger : {"checkpoint", "exit", "emfile", "signal", "none"}) {
+    CHECK_THAT(help, ContainsSubstring(std::string("\n                      ") + trigger + " "));
   }
-  CHECK(marked == 4);  // on=exit, on=emfile, on=signal, signal=
   CHECK(help.back() == '\n');
 }
 
