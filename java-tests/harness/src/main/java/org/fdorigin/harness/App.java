@@ -40,7 +40,9 @@ public enum App {
   CHRONICLER("probes", "org.fdorigin.apps.probes.Chronicler"),
   ABYSS("probes", "org.fdorigin.apps.probes.Abyss"),
   LABYRINTH("probes", "org.fdorigin.apps.probes.Labyrinth"),
-  LATECOMER("probes", "org.fdorigin.apps.probes.Latecomer");
+  LATECOMER("probes", "org.fdorigin.apps.probes.Latecomer"),
+  COURIER("probes", "org.fdorigin.apps.probes.Courier"),
+  REHEARSAL("examples", "org.fdorigin.apps.examples.Rehearsal");
 
   private static final String MARK = "// MARK ";
 
