@@ -295,9 +295,8 @@ void Agent::OpenToJava(JNIEnv* jni) {
 void Agent::StartTriggers(JNIEnv* jni) {
   const bool wanted = options_.on_emfile || options_.signal != 0;
   if (wanted && !trigger_thread_.Start(jni)) return;
-  Recorder::TellOfExhaustion(options_.on_emfile
-                                 ? [] { agent->trigger_thread_.Ask(TriggerThread::Kind::kEmfile); }
-                                 : nullptr);
+  void (*tell)() = [] { agent->trigger_thread_.Ask(TriggerThread::Kind::kEmfile); };
+  Recorder::TellOfExhaustion(options_.on_emfile ? tell : nullptr);
   if (options_.signal == caught_signal_) return;
   if (InstallSignalTrigger(options_.signal, &trigger_thread_)) {
     caught_signal_ = options_.signal;

@@ -42,6 +42,7 @@ public enum App {
   LABYRINTH("probes", "org.fdorigin.apps.probes.Labyrinth"),
   LATECOMER("probes", "org.fdorigin.apps.probes.Latecomer"),
   COURIER("probes", "org.fdorigin.apps.probes.Courier"),
+  SLEEPER("probes", "org.fdorigin.apps.probes.Sleeper"),
   REHEARSAL("examples", "org.fdorigin.apps.examples.Rehearsal");
 
   private static final String MARK = "// MARK ";
@@ -63,7 +64,7 @@ public enum App {
     return mainClass.substring(mainClass.lastIndexOf('.') + 1) + ".java";
   }
 
-  String classPath() {
+  public String classPath() {
     Path target = Build.apps().resolve(module).resolve("target");
     Path jar = target.resolve("app-" + module + ".jar");
     if (!Files.exists(jar)) {
