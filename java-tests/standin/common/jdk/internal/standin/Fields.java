@@ -14,20 +14,46 @@ final class Fields {
     }
   }
 
-  /** The value of the field, which the object's class or one that it extends must declare. */
-  static Object get(Object object, String name) {
+  static boolean has(Object object, String name) {
+    return field(object, name) != null;
+  }
+
+  /** The field of the object's class or of one that it extends; null where none declares it. */
+  private static Field field(Object object, String name) {
     for (Class<?> c = object.getClass(); c != null; c = c.getSuperclass()) {
       try {
         Field field = c.getDeclaredField(name);
         field.setAccessible(true);
-        return field.get(object);
+        return field;
       } catch (NoSuchFieldException e) {
         continue;
-      } catch (IllegalAccessException e) {
-        throw new IllegalStateException(e);
       }
     }
-    throw new IllegalStateException(object.getClass().getName() + " has no field " + name);
+    return null;
+  }
+
+  private static Field existing(Object object, String name) {
+    Field field = field(object, name);
+    if (field == null) {
+      throw new IllegalStateException(object.getClass().getName() + " has no field " + name);
+    }
+    return field;
+  }
+
+  static Object get(Object object, String name) {
+    try {
+      return existing(object, name).get(object);
+    } catch (IllegalAccessException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  static void setInt(Object object, String name, int value) {
+    try {
+      existing(object, name).setInt(object, value);
+    } catch (IllegalAccessException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   static int getInt(Object object, String name) {

@@ -18,8 +18,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.zip.ZipFile;
-import jdk.internal.access.JavaIOFileDescriptorAccess;
-import jdk.internal.access.SharedSecrets;
 import jdk.internal.misc.Unsafe;
 
 /**
@@ -72,13 +70,17 @@ public final class LiveJdkObjects {
   public static final class OpenSelector {
     public final Selector selector;
     public final int epollFd;
-    public final int eventFd;
+
+    /** What wakes it: an event descriptor, or the two ends of a pipe (JDK 11). */
+    public final List<Integer> wakeupFds;
+
     public final List<Channel> channels;
 
-    private OpenSelector(Selector selector, int epollFd, int eventFd, List<Channel> channels) {
+    private OpenSelector(
+        Selector selector, int epollFd, List<Integer> wakeupFds, List<Channel> channels) {
       this.selector = selector;
       this.epollFd = epollFd;
-      this.eventFd = eventFd;
+      this.wakeupFds = wakeupFds;
       this.channels = channels;
     }
   }
@@ -93,9 +95,6 @@ public final class LiveJdkObjects {
       this.hasKeys = hasKeys;
     }
   }
-
-  private static final JavaIOFileDescriptorAccess FD_ACCESS =
-      SharedSecrets.getJavaIOFileDescriptorAccess();
 
   private static final String[] CLASS_NAMES = {
     "java.io.FileDescriptor",
@@ -145,7 +144,7 @@ public final class LiveJdkObjects {
     // Last, when it is known which of them belong to something better.
     for (Object object : descriptors) {
       FileDescriptor descriptor = (FileDescriptor) object;
-      int fd = FD_ACCESS.get(descriptor);
+      int fd = number(descriptor);
       if (fd >= 0 && !owned.contains(descriptor) && Vm.link(fd) != null) {
         rawDescriptors.add(new Owner(descriptor, fd, false));
       }
@@ -220,12 +219,16 @@ public final class LiveJdkObjects {
     return (FileDescriptor) Fields.get(object, "fd");
   }
 
+  private static int number(FileDescriptor descriptor) {
+    return Fields.getInt(descriptor, "fd");
+  }
+
   private void addChannel(Channel channel) {
     FileDescriptor descriptor = descriptorOf(channel);
     owned.add(descriptor);
     boolean closing = !channel.isOpen() && isClosing(channel);
     if (channel.isOpen() || closing) {
-      sockets.add(new Owner(channel, FD_ACCESS.get(descriptor), closing));
+      sockets.add(new Owner(channel, number(descriptor), closing));
     }
   }
 
@@ -243,8 +246,8 @@ public final class LiveJdkObjects {
     owned.add(descriptor);
     int state = Fields.getInt(socket, "state");
     int closing = Fields.getConstant(socket, "ST_CLOSING");
-    if (FD_ACCESS.get(descriptor) >= 0 && state <= closing) {
-      sockets.add(new Owner(socket, FD_ACCESS.get(descriptor), state == closing));
+    if (number(descriptor) >= 0 && state <= closing) {
+      sockets.add(new Owner(socket, number(descriptor), state == closing));
     }
   }
 
@@ -260,7 +263,9 @@ public final class LiveJdkObjects {
         new OpenSelector(
             selector,
             Fields.getInt(selector, "epfd"),
-            Fields.getInt(Fields.get(selector, "eventfd"), "efd"),
+            Fields.has(selector, "eventfd")
+                ? List.of(Fields.getInt(Fields.get(selector, "eventfd"), "efd"))
+                : List.of(Fields.getInt(selector, "fd0"), Fields.getInt(selector, "fd1")),
             channels));
   }
 
@@ -274,7 +279,7 @@ public final class LiveJdkObjects {
     owned.add(descriptorOf(sink));
     pipes.add(
         new OpenPipe(
-            pipe, FD_ACCESS.get(descriptorOf(source)), FD_ACCESS.get(descriptorOf(sink))));
+            pipe, number(descriptorOf(source)), number(descriptorOf(sink))));
   }
 
   private void addWatchService(Object service) {
@@ -294,7 +299,7 @@ public final class LiveJdkObjects {
     if (file == null) {
       return;
     }
-    int fd = FD_ACCESS.get((FileDescriptor) Fields.get(file, "fd"));
+    int fd = number((FileDescriptor) Fields.get(file, "fd"));
     if (fd >= 0) {
       zipFds.add(fd);
     }
@@ -319,7 +324,7 @@ public final class LiveJdkObjects {
       return;
     }
     owned.add(descriptor);
-    int fd = FD_ACCESS.get(descriptor);
+    int fd = number(descriptor);
     if (fd >= 0) {
       files.add(new OpenFile(file, fd, path));
     }
@@ -340,7 +345,7 @@ public final class LiveJdkObjects {
       }
       int probe = Vm.openNull();
       FileDescriptor descriptor = new FileDescriptor();
-      FD_ACCESS.set(descriptor, probe);
+      Fields.setInt(descriptor, "fd", probe);
       try {
         Method preClose = dispatcher.getDeclaredMethod("preClose0", FileDescriptor.class);
         preClose.setAccessible(true);
@@ -356,7 +361,7 @@ public final class LiveJdkObjects {
       } catch (ReflectiveOperationException e) {
         throw new IllegalStateException(e);
       } finally {
-        FD_ACCESS.set(descriptor, -1);
+        Fields.setInt(descriptor, "fd", -1);
         Vm.close(probe);
       }
     }

@@ -57,7 +57,7 @@ public final class JDKContext {
       ExceptionHolder<CheckpointException> problems) {
     if (selector.channels.isEmpty()) {
       closed.add(selector.epollFd);
-      closed.add(selector.eventFd);
+      closed.addAll(selector.wakeupFds);
       return;
     }
     List<String> channels = new ArrayList<>();
@@ -67,17 +67,17 @@ public final class JDKContext {
     problems.handle(BusySelectors.newException(selector.selector, channels));
     if (!Boolean.parseBoolean(System.getProperty("standin.selector.claims", "true"))) {
       claimedFds.claimFd(selector.epollFd, selector.selector);
-      claimedFds.claimFd(selector.eventFd, selector.selector);
+      selector.wakeupFds.forEach(fd -> claimedFds.claimFd(fd, selector.selector));
       return;
     }
     claimedFds.claimFd(
         selector.epollFd,
         selector.selector,
         () -> leftOpen("EPoll FD", selector.epollFd, selector.selector));
-    claimedFds.claimFd(
-        selector.eventFd,
-        selector.selector,
-        () -> leftOpen("EPoll Event FD", selector.eventFd, selector.selector));
+    for (int fd : selector.wakeupFds) {
+      claimedFds.claimFd(
+          fd, selector.selector, () -> leftOpen("EPoll Event FD", fd, selector.selector));
+    }
   }
 
   private static Exception leftOpen(String kind, int fd, Object selector) {

@@ -19,7 +19,7 @@ public final class JDKContext {
     for (LiveJdkObjects.OpenSelector selector : live.selectors) {
       if (selector.channels.isEmpty()) {
         exempt.add(selector.epollFd);
-        exempt.add(selector.eventFd);
+        exempt.addAll(selector.wakeupFds);
       } else {
         problems.addSuppressed(new IllegalSelectorException());
       }
