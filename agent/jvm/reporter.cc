@@ -105,10 +105,11 @@ absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger tr
   input.coverage.slots = totals.slots;
   input.coverage.libc_entries = totals.libc_entries;
   for (const Patcher::Refusal& refusal : totals.refused) {
-    input.coverage.refused.push_back({refusal.what, refusal.reason, true});
+    input.coverage.refused.push_back({refusal.what, refusal.reason});
   }
   if (!unreadable_.empty()) {
-    input.coverage.refused.push_back({"the JVM's own data, for Java stacks", unreadable_, false});
+    input.coverage.refused.push_back(
+        {"the JVM's own data, for Java stacks", unreadable_, /*hides_calls=*/false});
   }
   input.coverage.refused.insert(input.coverage.refused.end(), refusals_.begin(), refusals_.end());
   input.coverage.dropped = recordings_->table.dropped() + recordings_->methods.dropped();

@@ -58,9 +58,7 @@ const std::string& Attributor::WaysUnseen() {
   if (!input_.coverage.since_startup) {
     ways.push_back("by a call that was under way when the agent came");
   }
-  const std::vector<RefusedHook>& refused = input_.coverage.refused;
-  if (std::any_of(refused.begin(), refused.end(),
-                  [](const RefusedHook& hook) { return hook.hides_calls; })) {
+  if (std::ranges::any_of(input_.coverage.refused, &RefusedHook::hides_calls)) {
     ways.push_back("by what coverage.refused names");
   }
   if (input_.coverage.dropped > 0) {

@@ -42,7 +42,8 @@ struct Trigger {
 struct RefusedHook {
   std::string what;  // "slot close of /path/lib.so"
   std::string reason;
-  bool hides_calls = true;  // descriptors may come by it unseen; else only stacks suffer
+  // Whether it leaves calls unseen that make descriptors, and not only their stacks.
+  bool hides_calls = true;
 };
 
 struct Coverage {

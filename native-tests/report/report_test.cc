@@ -285,6 +285,10 @@ TEST_CASE("the reason names what makes descriptors unseen in this process") {
   CHECK(reason(unknown.get()).ends_with("/1, /2, /3 and 2 more"));
   fixture.input().libraries_with_system_calls = nullptr;
 
+  // What leaves a stack out leaves no call out.
+  fixture.input().coverage.refused.push_back({"frames", "why", /*hides_calls=*/false});
+  CHECK(reason(unknown.get()) == "not seen by any hook: made by a raw syscall instruction");
+
   fixture.input().libc_entries = false;
   fixture.input().coverage.since_startup = false;
   fixture.input().coverage.refused.push_back({"entry of socket", "why"});
