@@ -37,7 +37,7 @@ public final class SyscallTrace {
           + "signalfd,signalfd4,inotify_init,inotify_init1,memfd_create,fanotify_init,pidfd_open,"
           + "pidfd_getfd";
   private static final String TRACED =
-      MAKERS + ",close,close_range,clone,clone3,rename,renameat,renameat2";
+      MAKERS + ",close,close_range,execve,clone,clone3,rename,renameat,renameat2";
 
   private static final Pattern BEGUN = Pattern.compile("^(\\d+) +(\\w+)\\((.*)$");
   private static final Pattern RESUMED =
@@ -265,6 +265,10 @@ public final class SyscallTrace {
     switch (call.name) {
       case "close":
         events.add(new Event(call.from, Integer.parseInt(call.arguments.get(0)), null));
+        break;
+      case "execve":
+        // Of what a launcher opens nothing is left to the JVM; were it, the census would have it.
+        openAt(call.to).keySet().forEach(fd -> events.add(new Event(call.to, fd, null)));
         break;
       case "close_range":
         throw new AssertionError("a close_range inside the process is not expected: " + call);
