@@ -6,7 +6,7 @@ import static org.objectweb.asm.Opcodes.ACC_STATIC;
 import static org.objectweb.asm.Opcodes.ARETURN;
 import static org.objectweb.asm.Opcodes.ASM9;
 import static org.objectweb.asm.Opcodes.INVOKESTATIC;
-import static org.objectweb.asm.Opcodes.V17;
+import static org.objectweb.asm.Opcodes.V11;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -198,7 +198,7 @@ public final class Chronicler {
     for (String encoded : names) {
       String name = URLDecoder.decode(encoded, UTF_8);
       ClassWriter writer = new ClassWriter(ClassWriter.COMPUTE_MAXS);
-      writer.visit(V17, ACC_PUBLIC, "odd/" + name, null, "java/lang/Object", null);
+      writer.visit(V11, ACC_PUBLIC, "odd/" + name, null, "java/lang/Object", null);
       writer.visitSource(name, null);
       String type = "()Ljava/lang/String;";
       MethodVisitor method =

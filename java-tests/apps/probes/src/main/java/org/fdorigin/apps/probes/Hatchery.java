@@ -3,6 +3,7 @@ package org.fdorigin.apps.probes;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.OutputStreamWriter;
 import java.io.Writer;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -47,7 +48,7 @@ public final class Hatchery {
   private static Map<String, ?> hatch(String standin) throws IOException, InterruptedException {
     Process child = start(standin);
     try (BufferedReader said = reader(child);
-        Writer told = child.outputWriter(StandardCharsets.UTF_8)) {
+        Writer told = new OutputStreamWriter(child.getOutputStream(), StandardCharsets.UTF_8)) {
       await(said, "READY");
       told.write("checkpoint\n");
       told.flush();

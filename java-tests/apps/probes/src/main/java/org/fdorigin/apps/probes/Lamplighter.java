@@ -53,7 +53,15 @@ public final class Lamplighter {
     new Thread(new NightShift(console, main), "night-shift").start();
   }
 
-  private record NightShift(Console console, String main) implements Runnable {
+  private static final class NightShift implements Runnable {
+    private final Console console;
+    private final String main;
+
+    private NightShift(Console console, String main) {
+      this.console = console;
+      this.main = main;
+    }
+
     @Override
     public void run() {
       try {
@@ -104,7 +112,13 @@ public final class Lamplighter {
     return Map.of("lit", lamp.get(60, TimeUnit.SECONDS));
   }
 
-  private record Listening(CompletableFuture<String> lamp) implements InvocationHandler {
+  private static final class Listening implements InvocationHandler {
+    private final CompletableFuture<String> lamp;
+
+    private Listening(CompletableFuture<String> lamp) {
+      this.lamp = lamp;
+    }
+
     @Override
     public Object invoke(Object proxy, Method method, Object[] arguments) {
       settle(lamp, Lamplighter::lightAtSignalSixtyTwo);
@@ -128,7 +142,13 @@ public final class Lamplighter {
     return lit(lamp);
   }
 
-  private record Sweeping(CompletableFuture<String> lamp) implements Runnable {
+  private static final class Sweeping implements Runnable {
+    private final CompletableFuture<String> lamp;
+
+    private Sweeping(CompletableFuture<String> lamp) {
+      this.lamp = lamp;
+    }
+
     @Override
     public void run() {
       settle(lamp, Lamplighter::lightAtCleanerSixtyThree);
@@ -171,7 +191,7 @@ public final class Lamplighter {
     }
   }
 
-  private record Working() implements Callable<String> {
+  private static final class Working implements Callable<String> {
     @Override
     public String call() throws IOException {
       return lightAtForkJoinSixtyFive();
@@ -183,14 +203,28 @@ public final class Lamplighter {
     return Map.of("lit", lit);
   }
 
-  private record Leaving(CompletableFuture<String> lamp) implements Runnable {
+  private static final class Leaving implements Runnable {
+    private final CompletableFuture<String> lamp;
+
+    private Leaving(CompletableFuture<String> lamp) {
+      this.lamp = lamp;
+    }
+
     @Override
     public void run() {
       settle(lamp, Lamplighter::lightAtHookSixtySix);
     }
   }
 
-  private record Destroying(Console console, CompletableFuture<String> hook) implements Runnable {
+  private static final class Destroying implements Runnable {
+    private final Console console;
+    private final CompletableFuture<String> hook;
+
+    private Destroying(Console console, CompletableFuture<String> hook) {
+      this.console = console;
+      this.hook = hook;
+    }
+
     @Override
     public void run() {
       try {

@@ -88,7 +88,13 @@ public final class Spelunker {
     }
   }
 
-  private record Slide(int length) implements Passage {
+  private static final class Slide implements Passage {
+    private final int length;
+
+    private Slide(int length) {
+      this.length = length;
+    }
+
     @Override
     public void pass(Trip trip) {
       on(trip);
@@ -266,33 +272,86 @@ public final class Spelunker {
     int kind = trip.plan[trip.at++];
     try {
       switch (kind) {
-        case 0 -> plain(trip);
-        case 1 -> recurse(trip, 1 + (trip.at * 7) % 5);
-        case 2 -> locked(trip);
-        case 3 -> lockedBlock(trip, trip.plan);
-        case 4 -> PASSAGES[trip.at % PASSAGES.length].pass(trip);
-        case 5 -> PASSAGES[trip.at % PASSAGES.length].squeeze(trip);
-        case 6 -> lambda(trip);
-        case 7 -> ON.invokeExact(trip);
-        case 8 -> sink += (int) ON_BENT.invokeExact("bent", trip, 3L);
-        case 9 -> REFLECTED.invoke(null, trip);
-        case 10 -> shaft(new Rope(trip), trip.at % 4);
-        case 11 -> caught(trip);
-        case 12 -> loop(trip, 3000);
-        case 13 -> cellar(trip);
-        case 14 -> sink += signpost(trip);
-        case 15 -> SIGN.setTarget(MethodHandles.constant(int.class, trip.at)); // a dead end, below
-        case 16 -> sink += LANTERN.shine(trip);
-        case 17 -> new Rope(trip, true);
-        case 18 -> stream(trip);
-        case 19 -> sink += (int) manyArguments(1, 2L, 3.0, trip, 4f, 5L, 6, 7.0, 8L, 9, 10L, 11L);
-        case 20 -> ((Passage) proxy(trip)).pass(trip);
-        case 21 -> new ConcurrentHashMap<Integer, Trip>().computeIfAbsent(kind, k -> hole(trip));
-        case 22 -> sorted(trip);
-        case 23 -> new Rope(trip).wideShaft(1L, 2.0, trip.at % 3);
-        case 24 -> lift(trip);
-        case 25 -> rest(trip);
-        default -> throw new AssertionError(kind);
+        case 0:
+          plain(trip);
+          break;
+        case 1:
+          recurse(trip, 1 + (trip.at * 7) % 5);
+          break;
+        case 2:
+          locked(trip);
+          break;
+        case 3:
+          lockedBlock(trip, trip.plan);
+          break;
+        case 4:
+          PASSAGES[trip.at % PASSAGES.length].pass(trip);
+          break;
+        case 5:
+          PASSAGES[trip.at % PASSAGES.length].squeeze(trip);
+          break;
+        case 6:
+          lambda(trip);
+          break;
+        case 7:
+          ON.invokeExact(trip);
+          break;
+        case 8:
+          sink += (int) ON_BENT.invokeExact("bent", trip, 3L);
+          break;
+        case 9:
+          REFLECTED.invoke(null, trip);
+          break;
+        case 10:
+          shaft(new Rope(trip), trip.at % 4);
+          break;
+        case 11:
+          caught(trip);
+          break;
+        case 12:
+          loop(trip, 3000);
+          break;
+        case 13:
+          cellar(trip);
+          break;
+        case 14:
+          sink += signpost(trip);
+          break;
+        case 15:
+          SIGN.setTarget(MethodHandles.constant(int.class, trip.at)); // a dead end, below
+          break;
+        case 16:
+          sink += LANTERN.shine(trip);
+          break;
+        case 17:
+          new Rope(trip, true);
+          break;
+        case 18:
+          stream(trip);
+          break;
+        case 19:
+          sink += (int) manyArguments(1, 2L, 3.0, trip, 4f, 5L, 6, 7.0, 8L, 9, 10L, 11L);
+          break;
+        case 20:
+          ((Passage) proxy(trip)).pass(trip);
+          break;
+        case 21:
+          new ConcurrentHashMap<Integer, Trip>().computeIfAbsent(kind, k -> hole(trip));
+          break;
+        case 22:
+          sorted(trip);
+          break;
+        case 23:
+          new Rope(trip).wideShaft(1L, 2.0, trip.at % 3);
+          break;
+        case 24:
+          lift(trip);
+          break;
+        case 25:
+          rest(trip);
+          break;
+        default:
+          throw new AssertionError(kind);
       }
     } catch (RuntimeException | Error e) {
       throw e;
