@@ -9,7 +9,7 @@ import java.util.stream.Stream;
 
 /** The programs that are run under test, and where each one's class path lies. */
 public enum App {
-  HTTP_SERVER("httpserver", "org.fdorigin.apps.httpserver.TicketOffice"),
+  HTTP_SERVER("httpserver", "org.fdorigin.apps.httpserver.TicketOffice", "jdk.httpserver"),
   NETTY("netty", "org.fdorigin.apps.netty.OrderDesk"),
   FELIX("felix", "org.fdorigin.apps.felix.ParcelShelf"),
   GLASSFISH("glassfish", "org.fdorigin.apps.glassfish.HarborMaster"),
@@ -49,10 +49,17 @@ public enum App {
 
   private final String module;
   private final String mainClass;
+  private final List<String> jdkModules;
 
-  App(String module, String mainClass) {
+  App(String module, String mainClass, String... jdkModules) {
     this.module = module;
     this.mainClass = mainClass;
+    this.jdkModules = List.of(jdkModules);
+  }
+
+  /** Modules that not every Java runtime has. */
+  List<String> jdkModules() {
+    return jdkModules;
   }
 
   public String mainClass() {

@@ -10,6 +10,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /**
  * A test that takes a {@link Jdk} and runs once with each of these feature versions. Where the
  * machine has none of a version, that run is skipped and says so.
+ *
+ * <p>Where one JVM is named ({@link Jdk#only}) it runs once, with that one, if its version is
+ * not below {@code since}.
  */
 @Target(ElementType.METHOD)
 @Retention(RetentionPolicy.RUNTIME)
@@ -17,4 +20,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(EachJdkProvider.class)
 public @interface EachJdk {
   int[] value() default {17, 25};
+
+  /** The first feature version that has what the test is about. */
+  int since() default 11;
 }

@@ -2,7 +2,6 @@ package org.fdorigin.harness;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.ConditionEvaluationResult;
 import org.junit.jupiter.api.extension.ExecutionCondition;
@@ -25,20 +24,43 @@ final class EachJdkProvider implements TestTemplateInvocationContextProvider {
   public Stream<TestTemplateInvocationContext> provideTestTemplateInvocationContexts(
       ExtensionContext context) {
     EachJdk wanted = context.getRequiredTestMethod().getAnnotation(EachJdk.class);
-    return Arrays.stream(wanted.value()).mapToObj(Invocation::new);
+    return Jdk.only()
+        .map(jdk -> Stream.of(on(jdk, wanted)))
+        .orElseGet(() -> Arrays.stream(wanted.value()).mapToObj(EachJdkProvider::on));
   }
 
-  private record Invocation(int feature) implements TestTemplateInvocationContext {
+  private static TestTemplateInvocationContext on(Jdk jdk, EachJdk wanted) {
+    if (jdk.feature() < wanted.since()) {
+      return new Invocation(
+          jdk.toString(), new NotRun("needs JDK " + wanted.since() + " or later"));
+    }
+    return new Invocation(jdk.toString(), new Argument(jdk));
+  }
+
+  private static TestTemplateInvocationContext on(int feature) {
+    return new Invocation(
+        "JDK " + feature,
+        Jdk.find(feature)
+            .<Extension>map(Argument::new)
+            .orElseGet(
+                () ->
+                    new NotRun(
+                        "no JDK "
+                            + feature
+                            + " on this machine; name one with -Dfdorigin.jdks=PATH:PATH")));
+  }
+
+  private record Invocation(String name, Extension extension)
+      implements TestTemplateInvocationContext {
 
     @Override
     public String getDisplayName(int invocationIndex) {
-      return "JDK " + feature;
+      return name;
     }
 
     @Override
     public List<Extension> getAdditionalExtensions() {
-      Optional<Jdk> jdk = Jdk.find(feature);
-      return List.of(jdk.<Extension>map(Argument::new).orElseGet(() -> new Missing(feature)));
+      return List.of(extension);
     }
   }
 
@@ -55,12 +77,11 @@ final class EachJdkProvider implements TestTemplateInvocationContextProvider {
     }
   }
 
-  private record Missing(int feature) implements ExecutionCondition {
+  private record NotRun(String why) implements ExecutionCondition {
 
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
-      return ConditionEvaluationResult.disabled(
-          "no JDK " + feature + " on this machine; name one with -Dfdorigin.jdks=PATH:PATH");
+      return ConditionEvaluationResult.disabled(why);
     }
   }
 }

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 
 /**
  * One JVM, from its start to its end: how it is started, what it says, what it is told, and which
@@ -53,7 +54,7 @@ public final class JvmUnderTest implements AutoCloseable {
     private final App app;
     private final Path folder;
     private final List<String> launcher = new ArrayList<>();
-    private final String java;
+    private final Jdk jdk;
     private final List<String> standin = new ArrayList<>();
     private final List<String> options = new ArrayList<>();
     private final List<String> arguments = new ArrayList<>();
@@ -62,7 +63,7 @@ public final class JvmUnderTest implements AutoCloseable {
     private Builder(Jdk jdk, App app) throws IOException {
       this.app = app;
       this.folder = Build.newWorkFolder(app.name().toLowerCase(Locale.ROOT));
-      java = jdk.java().toString();
+      this.jdk = jdk;
       options.add("-Djava.io.tmpdir=" + folder);
     }
 
@@ -136,9 +137,17 @@ public final class JvmUnderTest implements AutoCloseable {
       return this;
     }
 
+    /** Where the only JVM under test does not take what the test asks of it, it is skipped. */
     public JvmUnderTest start() throws IOException {
+      if (Jdk.only().isPresent()) {
+        List<String> asked = new ArrayList<>(options);
+        asked.removeIf(option -> !option.startsWith("-X"));
+        app.jdkModules().forEach(module -> asked.add("--add-modules=" + module));
+        jdk.refusal(asked).ifPresent(said -> Assumptions.abort(jdk + ", " + asked + ": " + said));
+      }
       List<String> line = new ArrayList<>(launcher);
-      line.add(java);
+      line.add(jdk.java().toString());
+      line.addAll(jdk.options());
       // The stand-in first: it plays the JVM, which is there before any agent.
       line.addAll(standin);
       line.addAll(options);

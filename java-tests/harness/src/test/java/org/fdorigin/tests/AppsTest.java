@@ -30,7 +30,7 @@ class AppsTest {
     }
   }
 
-  @EachJdk
+  @EachJdk(since = 17)
   void nettyHoldsThreeSocketsAndTwoSelectors(Jdk jdk) throws IOException {
     try (JvmUnderTest jvm = JvmUnderTest.of(jdk, App.NETTY).app("--hold").start()) {
       Map<String, String> ready = jvm.ready();

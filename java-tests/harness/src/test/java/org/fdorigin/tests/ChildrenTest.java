@@ -19,6 +19,7 @@ import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
+import org.junit.jupiter.api.Tag;
 
 /**
  * Children close every descriptor that they inherited, in memory which they may share with their
@@ -26,6 +27,7 @@ import org.fdorigin.harness.RequiresStandin;
  */
 @RequiresAgent
 @RequiresStandin
+@Tag("matrix")
 class ChildrenTest {
 
   @EachJdk

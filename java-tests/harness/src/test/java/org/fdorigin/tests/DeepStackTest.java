@@ -16,10 +16,12 @@ import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
 import org.fdorigin.harness.Testimony;
+import org.junit.jupiter.api.Tag;
 
 /** Of a stack deeper than what is kept, both ends are there, and where it was cut is said. */
 @RequiresAgent
 @RequiresStandin
+@Tag("stacks")
 class DeepStackTest {
 
   private static final int RECURSION = 10_000;

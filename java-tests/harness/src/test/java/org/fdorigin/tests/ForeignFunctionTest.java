@@ -15,6 +15,7 @@ import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
+import org.junit.jupiter.api.Tag;
 
 /**
  * A call of libc through an address that was looked up, from generated code and past every import:
@@ -23,14 +24,15 @@ import org.fdorigin.harness.RequiresStandin;
 @RequiresAgent
 @RequiresHotspot
 @RequiresStandin
+@Tag("matrix")
 class ForeignFunctionTest {
 
-  @EachJdk(25)
+  @EachJdk(value = 25, since = 22)
   void aDowncallIsSeenAtLibcsEntry(Jdk jdk) throws IOException {
     check(jdk, "libc=on");
   }
 
-  @EachJdk(25)
+  @EachJdk(value = 25, since = 22)
   void aDowncallIsSeenThroughDlsym(Jdk jdk) throws IOException {
     check(jdk, "libc=off");
   }
@@ -89,13 +91,12 @@ class ForeignFunctionTest {
   }
 
   private static JvmUnderTest start(Jdk jdk, App app, String option) throws IOException {
-    JvmUnderTest jvm =
-        JvmUnderTest.of(jdk, app)
-            .agent(option)
-            .standin(Generation.G3)
-            .jvm("--enable-native-access=ALL-UNNAMED")
-            .app("--hold")
-            .start();
+    JvmUnderTest.Builder builder =
+        JvmUnderTest.of(jdk, app).agent(option).standin(Generation.G3).app("--hold");
+    if (jdk.feature() >= 17) {
+      builder.jvm("--enable-native-access=ALL-UNNAMED");
+    }
+    JvmUnderTest jvm = builder.start();
     jvm.ready();
     return jvm;
   }

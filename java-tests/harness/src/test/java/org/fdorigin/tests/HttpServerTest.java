@@ -21,10 +21,12 @@ import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
+import org.junit.jupiter.api.Tag;
 
 /** The JDK's HTTP server: one listening socket of which only the application's frame is not JDK. */
 @RequiresAgent
 @RequiresStandin
+@Tag("matrix")
 class HttpServerTest {
 
   private static final String OPENER = App.HTTP_SERVER.mainClass() + ".openCounterFortyOne";

@@ -31,6 +31,7 @@ import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
 import org.fdorigin.harness.Testimony;
+import org.junit.jupiter.api.Tag;
 
 /**
  * Code is named as it was when it opened, whatever has become of it since and whatever it is
@@ -38,6 +39,7 @@ import org.fdorigin.harness.Testimony;
  */
 @RequiresAgent
 @RequiresStandin
+@Tag("stacks")
 class LastingNamesTest {
 
   private static final String SCROLL = App.CHRONICLER.mainClass() + "$Scroll";

@@ -21,6 +21,7 @@ import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
+import org.junit.jupiter.api.Tag;
 
 /**
  * A native library of the application loads others by bare names along its own RPATH or RUNPATH,
@@ -30,6 +31,7 @@ import org.fdorigin.harness.RequiresStandin;
  */
 @RequiresAgent
 @RequiresStandin
+@Tag("matrix")
 class LibrariesTest {
 
   /** What a descriptor must be attributed to: a function, and the file name of its library. */

@@ -17,10 +17,12 @@ import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
+import org.junit.jupiter.api.Tag;
 
 /** A number belongs to whoever opened it last. */
 @RequiresAgent
 @RequiresStandin
+@Tag("matrix")
 class LifecycleTest {
 
   private static final String SECOND = App.LODGINGS.mainClass() + ".moveInSecondTenant";

@@ -119,7 +119,7 @@ class MeasureTest {
     program.measure("ride", "ride");
   }
 
-  @EachJdk(25)
+  @EachJdk(value = 25, since = 22)
   void foreignFunctions(Jdk jdk) throws IOException {
     Program program = new Program(jdk, App.FALCONER);
     program.builder.jvm("--enable-native-access=ALL-UNNAMED");

@@ -74,7 +74,7 @@ class NameServiceTest {
       enable-cache netgroup no
       """;
 
-  @EachJdk
+  @EachJdk(since = 17)
   @RequiresHotspot
   void theSocketThatANssModuleKeepsIsToldWithTheLookup(Jdk jdk) throws IOException {
     assumeMounts();

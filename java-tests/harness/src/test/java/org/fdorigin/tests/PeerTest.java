@@ -24,7 +24,7 @@ import org.fdorigin.harness.RequiresStandin;
 @RequiresStandin
 class PeerTest {
 
-  @EachJdk(17)
+  @EachJdk(value = 17, since = 17)
   void theOtherProcessIsNamedFromBothEnds(Jdk jdk) throws IOException {
     // A Unix socket's path has room for some hundred bytes only.
     Path short_ = Files.createTempDirectory("fdo");

@@ -20,10 +20,12 @@ import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
+import org.junit.jupiter.api.Tag;
 
 /** What no hook can see is said to be unseen, with a reason; nobody else is named for it. */
 @RequiresAgent
 @RequiresStandin
+@Tag("matrix")
 class RawCallsTest {
 
   @EachJdk

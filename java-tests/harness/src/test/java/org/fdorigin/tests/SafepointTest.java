@@ -36,7 +36,7 @@ class SafepointTest {
     open(jdk, "libc=off", "open");
   }
 
-  @EachJdk(25)
+  @EachJdk(value = 25, since = 21)
   void anOpenOfAVirtualThreadComesThroughWhileTheVmStandsStill(Jdk jdk) throws IOException {
     open(jdk, "libc=on", "open-virtual");
   }

@@ -19,6 +19,7 @@ import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
 import org.fdorigin.harness.SecondOpinion;
 import org.fdorigin.harness.SyscallTrace;
+import org.junit.jupiter.api.Tag;
 
 /**
  * The stress once more, shorter, with strace as the witness: of every number that is open at a
@@ -26,6 +27,7 @@ import org.fdorigin.harness.SyscallTrace;
  */
 @RequiresAgent
 @RequiresStandin
+@Tag("matrix")
 class SecondOpinionTest {
 
   private static final int RIDERS = 12;

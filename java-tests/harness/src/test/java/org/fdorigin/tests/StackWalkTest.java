@@ -12,6 +12,7 @@ import org.fdorigin.harness.EachJdk;
 import org.fdorigin.harness.Jdk;
 import org.fdorigin.harness.JvmUnderTest;
 import org.fdorigin.harness.RequiresAgent;
+import org.junit.jupiter.api.Tag;
 
 /**
  * The agent's own walk of Java frames sees what a Throwable made at the same place sees, and what
@@ -19,6 +20,8 @@ import org.fdorigin.harness.RequiresAgent;
  * compiled or interpreted them and however they were called.
  */
 @RequiresAgent
+@Tag("matrix")
+@Tag("stacks")
 class StackWalkTest {
 
   @EachJdk

@@ -167,20 +167,30 @@ class StandinTest {
   /** Every case of the stand-in's own check, in a JVM of its own. */
   @TestFactory
   Stream<DynamicNode> selfCheck() {
+    Optional<Jdk> only = Jdk.only();
+    if (only.isPresent()) {
+      return Stream.of(allCases(only.get()));
+    }
     return IntStream.of(17, 25)
         .mapToObj(
-            feature -> {
-              Optional<Jdk> jdk = Jdk.find(feature);
-              if (jdk.isEmpty()) {
-                return dynamicTest(
-                    "JDK " + feature,
-                    () -> Assumptions.abort("no JDK " + feature + " on this machine"));
-              }
-              return dynamicContainer(
-                  "JDK " + feature,
-                  Arrays.stream(Generation.values())
-                      .map(generation -> cases(jdk.get(), generation)));
-            });
+            feature ->
+                Jdk.find(feature)
+                    .map(StandinTest::allCases)
+                    .orElseGet(
+                        () ->
+                            dynamicTest(
+                                "JDK " + feature,
+                                () -> Assumptions.abort("no JDK " + feature + " here"))));
+  }
+
+  private static DynamicNode allCases(Jdk jdk) {
+    if (jdk.feature() < 17) {
+      return dynamicTest(
+          jdk.toString(), () -> Assumptions.abort("the self-check needs JDK 17 or later"));
+    }
+    return dynamicContainer(
+        jdk.toString(),
+        Arrays.stream(Generation.values()).map(generation -> cases(jdk, generation)));
   }
 
   private static DynamicNode cases(Jdk jdk, Generation generation) {
@@ -215,6 +225,7 @@ class StandinTest {
       throws IOException {
     List<String> command = new ArrayList<>();
     command.add(jdk.java().toString());
+    command.addAll(jdk.options());
     command.add("@" + generation.arguments());
     command.addAll(options);
     command.add("-cp");

@@ -28,6 +28,7 @@ import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
 import org.fdorigin.harness.Testimony;
+import org.junit.jupiter.api.Tag;
 
 /**
  * What is opened on a thread that the JDK or the JVM itself has started is traced to that thread,
@@ -35,6 +36,7 @@ import org.fdorigin.harness.Testimony;
  */
 @RequiresAgent
 @RequiresStandin
+@Tag("stacks")
 class ThreadsTest {
 
   private static final String JVM_CALLED =
@@ -105,7 +107,7 @@ class ThreadsTest {
   }
 
   /** There main has returned, and another thread was the last. */
-  @EachJdk
+  @EachJdk(since = 17)
   void theThreadThatEndsTheJvmIsTraced(Jdk jdk) throws Exception {
     try (JvmUnderTest started = lamplighter(jdk).app("--late=yes").start()) {
       jvm = started;

@@ -19,6 +19,7 @@ import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
 import org.fdorigin.harness.Testimony;
+import org.junit.jupiter.api.Tag;
 
 /**
  * What a virtual thread opens has its frames and never its carrier's: all of them, or, where some
@@ -26,6 +27,8 @@ import org.fdorigin.harness.Testimony;
  */
 @RequiresAgent
 @RequiresStandin
+@Tag("matrix")
+@Tag("stacks")
 class VirtualThreadsTest {
 
   private static final String FROZEN = "the outer frames of the virtual thread were not on a stack";
@@ -34,13 +37,13 @@ class VirtualThreadsTest {
   private Kernel kernel;
   private Report report;
 
-  @EachJdk({21, 25})
+  @EachJdk(value = 25, since = 21)
   @RequiresHotspot
   void whereverItsFramesAre(Jdk jdk) throws IOException {
     see(jdk);
   }
 
-  @EachJdk(25)
+  @EachJdk(value = 25, since = 21)
   @RequiresHotspot
   void whereverItsFramesAreInTheInterpreter(Jdk jdk) throws IOException {
     see(jdk, "-Xint");

@@ -16,10 +16,12 @@ import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
+import org.junit.jupiter.api.Tag;
 
 /** The agent holds no descriptor: not when it is loaded, not after it has written a report. */
 @RequiresAgent
 @RequiresStandin
+@Tag("matrix")
 class ZeroDescriptorsTest {
 
   @EachJdk
