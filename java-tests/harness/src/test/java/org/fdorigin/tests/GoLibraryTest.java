@@ -24,6 +24,7 @@ import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
+import org.junit.jupiter.api.Tag;
 
 /**
  * A library in Go: none of its descriptors passes libc, so none may have an origin, and each must
@@ -31,6 +32,7 @@ import org.fdorigin.harness.RequiresStandin;
  */
 @RequiresAgent
 @RequiresStandin
+@Tag("descriptors")
 class GoLibraryTest {
 
   @EachJdk

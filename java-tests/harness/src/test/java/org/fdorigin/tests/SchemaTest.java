@@ -15,10 +15,12 @@ import org.fdorigin.harness.JvmUnderTest;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresStandin;
 import org.fdorigin.harness.SchemaValidation;
+import org.junit.jupiter.api.Tag;
 
 /** The schema that every other test leans on says no where it should. */
 @RequiresAgent
 @RequiresStandin
+@Tag("descriptors")
 class SchemaTest {
 
   @EachJdk(17)

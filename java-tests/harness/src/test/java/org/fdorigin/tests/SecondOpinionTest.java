@@ -28,6 +28,7 @@ import org.junit.jupiter.api.Tag;
 @RequiresAgent
 @RequiresStandin
 @Tag("matrix")
+@Tag("descriptors")
 class SecondOpinionTest {
 
   private static final int RIDERS = 12;

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Tag;
 @RequiresAgent
 @RequiresStandin
 @Tag("matrix")
+@Tag("descriptors")
 class ZeroDescriptorsTest {
 
   @EachJdk
