@@ -28,9 +28,9 @@ constinit thread_local OwnAttempt own_attempt;
 // checkpointJVMImpl, bound.
 void* original = nullptr;
 
-// The native has had 6 to 17 arguments, more with each year, none of them a floating-point number.
-// Every such argument takes one register or one word of the stack, in its low bits, so a wrapper
-// that hands on as many words as there are arguments is right for each.
+// The native has had 14, 15 and 17 arguments, none of them a floating-point number. Every such
+// argument takes one register or one word of the stack, in its low bits, so a wrapper that hands on
+// as many words as there are arguments is right for each.
 constexpr size_t kMostWords = 32;
 
 template <size_t>

@@ -140,13 +140,17 @@ JNIEXPORT void JNICALL Java_openj9_internal_criu_InternalCRIUSupport_checkpointJ
   Checkpoint(env, &options);
 }
 
-// The form of the first builds.
+// The form of builds before 2024.
 JNIEXPORT void JNICALL Java_org_eclipse_openj9_criu_CRIUSupport_checkpointJVMImpl(
     JNIEnv* env, jclass type, jstring image_dir, jboolean leave_running, jboolean shell_job,
-    jboolean external_unix, jint log_level, jstring log_file) {
-  (void)type, (void)leave_running, (void)shell_job;
-  if (log_level != 2) abort();
-  const DumpOptions options = {image_dir, log_file, NULL, external_unix, false};
+    jboolean external_unix, jint log_level, jstring log_file, jboolean file_locks, jstring work_dir,
+    jboolean tcp_established, jboolean auto_dedup, jboolean track_memory, jboolean unprivileged,
+    jstring options_file, jstring env_file) {
+  (void)type, (void)leave_running, (void)shell_job, (void)file_locks, (void)auto_dedup;
+  (void)track_memory;
+  if (log_level != 2 || work_dir != NULL || unprivileged || options_file != NULL) abort();
+  if ((*env)->GetStringLength(env, env_file) != (jsize)strlen("early")) abort();
+  const DumpOptions options = {image_dir, log_file, work_dir, external_unix, tcp_established};
   Checkpoint(env, &options);
 }
 

@@ -180,9 +180,9 @@ public final class InternalCRIUSupport {
     CheckpointHooks.runPostRestoreConcurrently();
   }
 
-  /** The options that the early native has, which the public class declared itself. */
-  public Object[] earlyArguments() {
-    return new Object[] {imageDir, leaveRunning, shellJob, extUnixSupport, logLevel, logFile};
+  /** For the public class where it plays an early build. */
+  public String imageDir() {
+    return imageDir;
   }
 
   /** For the public class where it plays an early build. */

@@ -4,8 +4,8 @@ import java.nio.file.Path;
 import openj9.internal.criu.InternalCRIUSupport;
 
 /**
- * The public interface. With {@code -Dstandin.openj9=early} it has the native itself, with six
- * arguments, as the first builds had.
+ * The public interface. With {@code -Dstandin.openj9=early} it has the native itself, with fourteen
+ * arguments, as builds before 2024 had.
  */
 public final class CRIUSupport {
 
@@ -35,7 +35,15 @@ public final class CRIUSupport {
       boolean shellJob,
       boolean extUnixSupport,
       int logLevel,
-      String logFile);
+      String logFile,
+      boolean fileLocks,
+      String workDir,
+      boolean tcpEstablished,
+      boolean autoDedup,
+      boolean trackMemory,
+      boolean unprivileged,
+      String optionsFile,
+      String envFile);
 
   public static CRIUSupport getCRIUSupport() {
     return singleton;
@@ -90,15 +98,22 @@ public final class CRIUSupport {
   public synchronized void checkpointJVM() {
     try {
       if ("early".equals(System.getProperty("standin.openj9"))) {
-        Object[] early = internal.earlyArguments();
         InternalCRIUSupport.runHooksBeforeCheckpoint();
         checkpointJVMImpl(
-            (String) early[0],
-            (boolean) early[1],
-            (boolean) early[2],
-            (boolean) early[3],
-            (int) early[4],
-            (String) early[5]);
+            internal.imageDir(),
+            false,
+            false,
+            false,
+            2,
+            "criu.log",
+            false,
+            null,
+            false,
+            false,
+            false,
+            false,
+            null,
+            "early");
       } else {
         internal.checkpointJVM();
       }

@@ -20,6 +20,7 @@ import org.fdorigin.harness.JvmUnderTest;
 import org.fdorigin.harness.Kernel;
 import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
+import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
 import org.junit.jupiter.api.Tag;
 
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.Tag;
  * libc, nothing is seen, and nobody else is named for it.
  */
 @RequiresAgent
+@RequiresHotspot
 @RequiresStandin
 @Tag("matrix")
 class LibrariesTest {
