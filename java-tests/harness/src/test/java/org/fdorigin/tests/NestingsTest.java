@@ -78,7 +78,7 @@ class NestingsTest {
   private int sandwiches;
   private List<Report.Frame> stack;
 
-  @EachJdk
+  @EachJdk(since = 17)
   void everyNestingIsShownWholeAndInOrder(Jdk jdk) throws IOException {
     int done = 0;
     for (int turn = 0; done < NESTINGS; turn++) {

@@ -32,7 +32,7 @@ class RestoreTest {
   private static final String ASLEEP = App.SLEEPER.mainClass() + ".fallAsleepThirtySeven";
   private static final String AWAKE = App.SLEEPER.mainClass() + ".wakeUpFortyOne";
 
-  @EachJdk
+  @EachJdk(since = 17)
   void aRestoredProcessIsRecordedAndReported(Jdk jdk) throws Exception {
     Optional<Criu> criu = Criu.find();
     assumeTrue(criu.isPresent(), "criu is not in build/deps/criu, or cannot work here (root?)");
