@@ -36,6 +36,7 @@
 #include "jvm/signal_trigger.h"
 #include "jvm/trigger_thread.h"
 #include "jvm/vm_facts.h"
+#include "jvm/walk_check.h"
 #include "stack/stack_recorder.h"
 #include "symbolize/utf8.h"
 
@@ -63,7 +64,8 @@ class Agent {
         options_(options),
         watches_checkpoints_(options.on_checkpoint),
         stack_recorder_(&recordings_.images, &native_walker_, &java_walker_, &recordings_.stacks),
-        reporter_(options, &recordings_, jvmti),
+        walk_check_(jvmti, &java_walker_, &recordings_.methods),
+        reporter_(options, &recordings_, jvmti, &walk_check_),
         watcher_(jvmti, &recordings_.table, &reporter_),
         trigger_thread_(jvmti, &reporter_) {}
 
@@ -100,6 +102,7 @@ class Agent {
   JavaWalker java_walker_{&hotspot_walker_, &recordings_.strings};
   NativeMethods native_methods_;  // on VMs other than HotSpot
   StackRecorder stack_recorder_;
+  WalkCheck walk_check_;
   Reporter reporter_;
   CheckpointWatcher watcher_;
   TriggerThread trigger_thread_;
@@ -215,7 +218,6 @@ absl::Status Agent::StartLate(JNIEnv* jni) {
   }
   ReadVm(jni, thread);
   jni->DeleteLocalRef(thread);
-  java_walker_.Start();
   StartHooks(EntryMoment::kRunning);
   // What was loaded between the listing and the hooks of dlopen.
   Patcher::Rescan();
@@ -281,7 +283,6 @@ absl::Status Agent::Dump(JNIEnv* jni, const AttachRequest& request, AttachReply*
 void Agent::OnVmInit(JNIEnv* jni, jthread thread) {
   ReadVm(jni, thread);
   if (watches_checkpoints_) watcher_.Start(jni);
-  java_walker_.Start();
   OpenToJava(jni);
 }
 
@@ -305,17 +306,18 @@ void Agent::StartTriggers(JNIEnv* jni) {
   }
 }
 
-// `thread` is the current one.
+// `thread` is the current one. From then on Java frames are walked.
 void Agent::ReadVm(JNIEnv* jni, jthread thread) {
   const VmFacts facts = ReadVmFacts(vm_, jvmti_, jni, thread);
   java_walker_.SetFacts(facts);
-  if (facts.hotspot.usable() || facts.async_get_call_trace == nullptr) {
-    // Only AsyncGetCallTrace needs it.
+  if (facts.async_get_call_trace == nullptr) {
+    // Only that needs it.
     jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
   }
-  if (!facts.hotspot.usable()) reporter_.SetUnreadable(facts.hotspot.missing);
   OnThreadStart(jni, thread);
   reporter_.ReadJvmInfo(jni);
+  java_walker_.Start();
+  walk_check_.Start(jni, facts.hotspot);
 }
 
 void Agent::OnVmDeath(JNIEnv* jni) {

@@ -1,5 +1,6 @@
 #include "jvm/reporter.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -21,8 +22,9 @@ constinit thread_local bool writing = false;
 
 }  // namespace
 
-Reporter::Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti)
-    : options_(options), recordings_(recordings), jvmti_(jvmti) {
+Reporter::Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti,
+                   WalkCheck* walk_check)
+    : options_(options), recordings_(recordings), jvmti_(jvmti), walk_check_(walk_check) {
   const OwnWork own_work;
   start_ticks_ = ProcessStartTicks();
 }
@@ -107,10 +109,13 @@ absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger tr
   for (const Patcher::Refusal& refusal : totals.refused) {
     input.coverage.refused.push_back({refusal.what, refusal.reason});
   }
-  if (!unreadable_.empty()) {
+  if (jni != nullptr) walk_check_->Compare(jni);
+  const std::string refusal = walk_check_->refusal();
+  if (!refusal.empty()) {
     input.coverage.refused.push_back(
-        {"the JVM's own data, for Java stacks", unreadable_, /*hides_calls=*/false});
+        {"the JVM's own data, for Java stacks", refusal, /*hides_calls=*/false});
   }
+  const bool found_wrong = walk_check_->found_wrong();
   input.coverage.refused.insert(input.coverage.refused.end(), refusals_.begin(), refusals_.end());
   input.coverage.dropped = recordings_->table.dropped() + recordings_->methods.dropped();
   input.coverage.memory_bytes = recordings_->region.used();
@@ -121,6 +126,10 @@ absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger tr
   input.stack = [&](StackId id) {
     std::vector<SymbolizedFrame> frames;
     for (const Frame& frame : recordings_->stacks.Get(id)) {
+      if (found_wrong && frame.kind == FrameKind::kMethod) {
+        if (!frames.empty()) frames.back().gap = true;
+        continue;
+      }
       if (frame.kind == FrameKind::kNative) {
         frames.push_back(native.Symbolize(frame));
       } else {
@@ -131,6 +140,13 @@ absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger tr
     }
     return frames;
   };
+  if (found_wrong) {
+    input.withdrawn = [this](StackId id) {
+      const auto stack = recordings_->stacks.Get(id);
+      return std::any_of(stack.begin(), stack.end(),
+                         [](const Frame& frame) { return frame.kind == FrameKind::kMethod; });
+    };
+  }
   input.string = [this](StringId id) { return std::string(recordings_->strings.Get(id)); };
   const std::string target = ExpandReportPath(path.empty() ? options.report : path, ++reports_);
   if (written != nullptr) *written = target;

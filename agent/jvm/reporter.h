@@ -21,6 +21,7 @@
 #include "base/region.h"
 #include "base/string_store.h"
 #include "fdtable/fd_table.h"
+#include "jvm/walk_check.h"
 #include "report/report.h"
 #include "stack/method_store.h"
 #include "stack/stack_store.h"
@@ -44,7 +45,8 @@ enum class SummaryTo {
 
 class Reporter {
  public:
-  Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti);
+  Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti,
+           WalkCheck* walk_check);
 
   // On VMInit: asks the VM for its name.
   void ReadJvmInfo(JNIEnv* jni);
@@ -60,9 +62,6 @@ class Reporter {
 
   // Something that is not watched, for coverage.refused. Before the first report.
   void AddRefusal(RefusedHook refusal) { refusals_.push_back(std::move(refusal)); }
-
-  // On VMInit: what keeps the stack walker from reading this VM's own data.
-  void SetUnreadable(std::string missing) { unreadable_ = std::move(missing); }
 
   // Writes the report and the summary. A failure is one line on stderr, and the status.
   // `jni`: null where the VM cannot be asked, before and after its live phase; then Java frames
@@ -95,8 +94,8 @@ class Reporter {
   Options options_;
   const Recordings* recordings_;
   jvmtiEnv* jvmti_;
+  WalkCheck* walk_check_;
   JvmInfo jvm_;
-  std::string unreadable_;
   bool attached_ = false;
   std::vector<RefusedHook> refusals_;
   std::atomic<int> reports_{0};

@@ -13,10 +13,11 @@ bool IsApplication(const SymbolizedFrame& frame) {
                                             : false;
 }
 
-// Whether the JVM made the class up: a hidden class ("C$$Lambda/0x0000000800c03000" of a lambda or
-// a method reference, "C$$Lambda$14/0x…" in older JVMs) or a dynamic proxy ("$Proxy12",
-// "jdk.proxy2.$Proxy5"). Nobody finds it in a source.
+// Whether stack traces leave the frame out, or the JVM made the class up: a hidden class
+// ("C$$Lambda/0x0000000800c03000" of a lambda or a method reference, "C$$Lambda$14/0x…" in older
+// JVMs) or a dynamic proxy ("$Proxy12", "jdk.proxy2.$Proxy5"). Nobody finds it in a source.
 bool IsMadeUp(const SymbolizedFrame& frame) {
+  if (frame.hidden) return true;
   constexpr std::string_view kProxy = "$Proxy";
   const std::string_view name = frame.class_name;
   if (name.find('/') != std::string_view::npos) return true;

@@ -29,8 +29,9 @@ struct Culprit {
 //  2. where the origin's stack has none: the same in the first bind, listen or connect of the
 //     history whose stack has one, for these say what the socket is for. No other later call
 //     counts.
-//  3. classes that the JVM made up (lambdas, method references, dynamic proxies and other hidden
-//     classes) are passed over, and looked for in the same order where that finds nothing else.
+//  3. hidden frames, and classes that the JVM made up (lambdas, method references, dynamic proxies
+//     and other hidden classes), are passed over, and looked for in the same order where that finds
+//     nothing else.
 // Nothing where none is found. `entry` must stay alive as long as the result.
 std::optional<Culprit> FindCulprit(const FdEntry& entry, const FdTable& table,
                                    const StackFrames& frames);

@@ -70,6 +70,7 @@ json FrameToJson(const SymbolizedFrame& frame) {
     SetUnlessEmpty(&object, "file", frame.file);
     if (frame.line) object["line"] = *frame.line;
     if (frame.native_method) object["native"] = true;
+    if (frame.hidden) object["hidden"] = true;
     SetUnlessEmpty(&object, "jar", frame.jar);
     return object;
   }
@@ -157,7 +158,10 @@ json CallToJson(const ReportInput& input, const CallRecord& record, Stacks* stac
   object["at"] = FormatTime(record.at_ns);
   object["thread"] = ThreadToJson(input, record);
   if (record.stack != StackId::kNone) object["stack"] = stacks->Refer(record.stack);
-  object["javaStack"] = JavaStackText(record.java_stack);
+  const bool withdrawn =
+      input.withdrawn && record.stack != StackId::kNone && input.withdrawn(record.stack);
+  object["javaStack"] = withdrawn ? "they were read in a way that has proved wrong in this JVM"
+                                  : JavaStackText(record.java_stack);
   if (record.from_fd >= 0) object["from"] = {{"fd", record.from_fd}};
   return object;
 }

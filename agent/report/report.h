@@ -70,6 +70,9 @@ struct ReportInput {
   JvmInfo jvm;
   // The symbolized frames of a stack, innermost first. Called once per distinct stack.
   std::function<std::vector<SymbolizedFrame>(StackId)> stack;
+  // Whether Java frames of this stack were left out because the way in which they were read has
+  // proved wrong since; may be empty.
+  std::function<bool(StackId)> withdrawn;
   // Text of an interned string (thread names).
   std::function<std::string(StringId)> string;
   // The paths of loaded libraries that make system calls past libc. Called at most once, and only

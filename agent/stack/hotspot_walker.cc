@@ -103,6 +103,7 @@ class HotspotWalker::Pass {
   // Puts the outermost frames in order. At the end.
   HOOK_SAFE void Finish();
   int activations() const { return activation_count_; }
+  int compiled() const { return compiled_; }
   bool virtual_thread() const { return virtual_thread_; }
 
  private:
@@ -171,6 +172,7 @@ class HotspotWalker::Pass {
   const int kept_last_;
   int total_ = 0;
   int activation_count_ = 0;
+  int compiled_ = 0;
   bool virtual_thread_ = false;
   HotspotWalkEnd end_ = HotspotWalkEnd::kOutermost;
 };
@@ -306,7 +308,9 @@ HotspotWalker::Pass::Step HotspotWalker::Pass::Blob(Cursor* at, bool innermost,
   if (blob == 0) return Stop(HotspotWalkEnd::kUnknownCode);
   int words = AddCached(blob, at->pc);
   const bool cached = words > 0;
-  if (!cached) {
+  if (cached) {
+    ++compiled_;
+  } else {
     if (layout_.blob_kind >= 0 && Load<uint8_t>(blob, layout_.blob_kind) == layout_.kind_upcall) {
       return Upcall(*at, blob, activation, next_anchor);
     }
@@ -432,6 +436,7 @@ HotspotWalker::Pass::Step HotspotWalker::Pass::Compiled(uint64_t blob, uint64_t 
     Add(decoded[i]);
   }
   if (all_named) Cache(blob, pc, decoded, count);
+  ++compiled_;
   return Step::kOn;
 }
 
@@ -541,6 +546,7 @@ HotspotWalk HotspotWalker::Walk(const void* thread, uint64_t sp, JavaFrame* fram
     walk.end = HotspotWalkEnd::kDepth;
   }
   walk.activations = pass.activations();
+  walk.compiled = pass.compiled();
   walk.virtual_thread = pass.virtual_thread();
   return walk;
 }

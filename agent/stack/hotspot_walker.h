@@ -64,6 +64,7 @@ struct HotspotWalk {
   // first. Else equal to `frames`.
   int innermost = 0;
   int activations = 0;
+  int compiled = 0;  // return addresses in compiled code, each of one frame or of several
   HotspotWalkEnd end = HotspotWalkEnd::kOutermost;
   bool virtual_thread = false;  // the frames are a virtual thread's, and its carrier's are left out
 };

@@ -64,8 +64,19 @@ T JavaWalker::ThreadField(JNIEnv* env, ptrdiff_t offset) const {
 
 void JavaWalker::SetFacts(const VmFacts& facts) {
   facts_ = facts;
-  reads_hotspot_ = hotspot_ != nullptr && facts.hotspot.usable() && facts.env_offset >= 0;
-  if (reads_hotspot_) hotspot_->SetLayout(facts.hotspot.layout);
+  can_read_ = hotspot_ != nullptr && facts.hotspot.usable() && facts.env_offset >= 0;
+  if (can_read_) hotspot_->SetLayout(facts.hotspot.layout);
+}
+
+void JavaWalker::Prove() {
+  Trust untried = Trust::kUntried;
+  trust_.compare_exchange_strong(untried, Trust::kProven, std::memory_order_acq_rel);
+}
+
+HotspotWalk JavaWalker::WalkOwnData(JNIEnv* env, uint64_t sp, JavaFrame* frames, int max,
+                                    JavaActivation* activations) const {
+  const auto* thread = reinterpret_cast<const char*>(env) - facts_.env_offset;
+  return hotspot_->Walk(thread, sp, frames, max, activations, HotspotWalker::kMaxActivations);
 }
 
 void JavaWalker::NoteThread() const {
@@ -192,9 +203,7 @@ int JavaWalker::WalkJvmti(JNIEnv* env, int first, Frame* frames, int max) const 
                                               JavaStackStatus* status,
                                               Activations* activations) const {
   auto* found = static_cast<JavaFrame*>(alloca(static_cast<size_t>(max) * sizeof(JavaFrame)));
-  const auto* thread = reinterpret_cast<const char*>(env) - facts_.env_offset;
-  const HotspotWalk walk =
-      hotspot_->Walk(thread, sp, found, max, activations->all, HotspotWalker::kMaxActivations);
+  const HotspotWalk walk = WalkOwnData(env, sp, found, max, activations->all);
   activations->count = walk.activations;
   activations->total = walk.total;
   activations->innermost = walk.innermost;
@@ -239,7 +248,8 @@ int JavaWalker::Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, in
                      JavaStackStatus* status, Activations* activations) const {
   int count = -1;
   activations->count = 0;
-  if (reads_hotspot_) {
+  const bool reads_hotspot = trust() == Trust::kProven;
+  if (reads_hotspot) {
     count = WalkHotspot(env, sp, frames, max, status, activations);
     const bool whole = *status != JavaStackStatus::kFrozen && *status != JavaStackStatus::kStopped;
     if (whole || !may_block) return count;
@@ -252,7 +262,7 @@ int JavaWalker::Walk(JNIEnv* env, uint64_t sp, bool may_block, Frame* frames, in
                                                                    OnVirtualThread(env, may_block));
     if (!carrier_would_show) count = WalkAsync(env, frames, max);
   }
-  if (count < 0 || reads_hotspot_) {
+  if (count < 0 || reads_hotspot) {
     if (!may_block) {
       *status = JavaStackStatus::kMustNotWait;
       return 0;

@@ -12,7 +12,8 @@
 // down to a native method of the JDK's (native_methods.h) are the JDK's own, the thread is in
 // native state and holds no lock. StackRecorder looks at them; whatever proves nothing is not
 // walked. On a HotSpot that is known, the frames are read from its own data (hotspot_walker.h),
-// which waits for nobody. On another HotSpot AsyncGetCallTrace comes first, which does not wait
+// which waits for nobody, once they were compared with what the VM says (jvm/walk_check.h). On
+// another HotSpot, and until then, AsyncGetCallTrace comes first, which does not wait
 // either; it names no method that has no jmethodID yet, and mixes up virtual threads. GetStackTrace
 // does both, but allocates, and may wait for a safepoint: it is asked only where the caller holds
 // no lock. On other VMs it is the only one: OpenJ9's AsyncGetCallTrace crashes
@@ -62,6 +63,19 @@ class JavaWalker {
 
   // On the thread of VMInit, before Start().
   void SetFacts(const VmFacts& facts);
+
+  // Whether the VM's own data is believed. It is not at first, and never again once it was wrong.
+  enum class Trust : uint8_t { kUntried, kProven, kWrong };
+  Trust trust() const { return trust_.load(std::memory_order_acquire); }
+  // On any thread.
+  void Prove();
+  void FindWrong() { trust_.store(Trust::kWrong, std::memory_order_release); }
+
+  // The calling thread's frames by the VM's own data, believed or not; only where that can be read,
+  // and after Gate() said kComplete. `activations`: of HotspotWalker::kMaxActivations.
+  HOOK_SAFE HotspotWalk WalkOwnData(JNIEnv* env, uint64_t sp, JavaFrame* frames, int max,
+                                    JavaActivation* activations) const;
+  bool CanReadOwnData() const { return can_read_; }
   void Start() { phase_.store(Phase::kLive, std::memory_order_release); }
   void Stop() { phase_.store(Phase::kDead, std::memory_order_release); }
 
@@ -124,7 +138,8 @@ class JavaWalker {
 
   HotspotWalker* hotspot_;
   StringStore* strings_;
-  bool reads_hotspot_ = false;
+  bool can_read_ = false;
+  std::atomic<Trust> trust_{Trust::kUntried};
   VmFacts facts_;
   std::atomic<Phase> phase_{Phase::kStarting};
 };

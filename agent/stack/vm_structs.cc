@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <iterator>
 
 #include "arch/hotspot_frames.h"
 
@@ -295,10 +296,9 @@ void ReadMethods(const JvmLibrary& jvm, const VmTables& tables, Asker* ask, Hots
   ReadSharedRange(tables, ask, layout);
 }
 
-// The first and the last version whose frames were compared with what the VM itself says of them,
-// beside 17, 21, 25 to 27. Of those between, the tables tell what changed; of others they may not.
-constexpr int kOldest = 11;
-constexpr int kNewest = 28;
+// The versions whose frames were compared with what the VM itself says of them. Of those between,
+// the tables tell what changed; of others they may not.
+constexpr int kCompared[] = {11, 17, 21, 25, 26, 27, 28};
 
 }  // namespace
 
@@ -424,7 +424,10 @@ VmStructs ReadVmStructs(const JvmLibrary& jvm, const VmTables& tables) {
   Asker ask(tables);
   HotspotLayout* layout = &structs.layout;
   layout->feature = ask.Static<int>("Abstract_VM_Version", "_vm_major_version");
-  if (layout->feature != 0 && (layout->feature < kOldest || layout->feature > kNewest)) {
+  const int* known = std::find(std::begin(kCompared), std::end(kCompared), layout->feature);
+  layout->compared = known != std::end(kCompared);
+  if (layout->feature != 0 &&
+      (layout->feature < kCompared[0] || layout->feature > *std::rbegin(kCompared))) {
     structs.missing = "not known for JDK " + std::to_string(layout->feature);
     return structs;
   }

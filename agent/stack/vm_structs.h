@@ -105,7 +105,8 @@ struct AddressRange {
 struct HotspotLayout {
   static constexpr int kMaxHeaps = 4;
 
-  int feature = 0;  // the JDK's: 11, 17, 26
+  int feature = 0;        // the JDK's: 11, 17, 26
+  bool compared = false;  // whether that is one whose frames were compared with what the VM says
 
   // JavaThread, JavaFrameAnchor, JavaCallWrapper, UpcallStub
   int thread_anchor = -1;

@@ -328,7 +328,14 @@ JavaSymbolizer::Class JavaSymbolizer::DescribeSignature(const std::string& signa
   }
   const PendingException pending(jni_);
   ListClasses();
-  const auto [begin, end] = loaded_.equal_range(signature);
+  auto [begin, end] = loaded_.equal_range(signature);
+  const size_t dot = signature.rfind(".0x");
+  if (begin == end && dot != std::string::npos) {
+    // Until 16: JVMTI has a slash there, and the hash of an object in the place of the address.
+    const std::string anonymous = signature.substr(0, dot) + "/";
+    begin = loaded_.lower_bound(anonymous + "0");
+    end = loaded_.lower_bound(anonymous + ":");  // which follows 9
+  }
   if (begin == end) {
     described.owner = OwnerBySignature(signature);
     return described;
@@ -366,6 +373,7 @@ SymbolizedFrame JavaSymbolizer::SymbolizeStored(const Frame& frame) {
   named.method = ToUtf8(method.name);
   named.signature = ToUtf8(method.signature);
   named.native_method = method.native;
+  named.hidden = method.hidden;
   if (const int32_t line = stored_->LineAt(id, frame.bci); line > 0) named.line = line;
   return named;
 }
@@ -416,6 +424,8 @@ SymbolizedFrame JavaSymbolizer::Symbolize(const Frame& frame) {
   named.method = method.name;
   named.signature = method.signature;
   named.native_method = method.native;
+  // JVMTI does not tell @Hidden. All methods of a hidden class are, and no other name has a slash.
+  named.hidden = named.class_name.find('/') != std::string::npos;
 
   // The entry that begins last at or before the bci, as in the JVM's own stack traces: the table
   // need not be in order, and of two that begin at the bci itself the JVM takes the first.

@@ -36,7 +36,8 @@ struct SymbolizedFrame {
   std::string method;      // "<init>"
   std::string signature;   // "(Ljava/lang/String;)V"
   bool native_method = false;
-  std::string jar;  // where the class came from: path of the jar or directory
+  bool hidden = false;  // left out of the VM's own stack traces: lambda forms, hidden classes
+  std::string jar;      // where the class came from: path of the jar or directory
 
   // Native.
   std::string symbol;    // demangled, without offset; empty where there is none

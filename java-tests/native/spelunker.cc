@@ -302,7 +302,7 @@ JNIEXPORT jstring JNICALL Java_org_fdorigin_apps_probes_Spelunker_light(JNIEnv* 
 
 // The stack as the walker sees it: what is wrong with it by JVMTI and by its own native frames
 // (empty: nothing), "whole" or "frozen", "virtual" or "platform", the number of activations, and
-// then class, method, file and line of each frame, innermost first.
+// then class, method, file and line of each frame, innermost first, a hidden one behind a '~'.
 JNIEXPORT jobjectArray JNICALL Java_org_fdorigin_apps_probes_Spelunker_look(JNIEnv* jni, jclass) {
   Walked walked;
   WalkHere(jni, &walked);
@@ -316,8 +316,8 @@ JNIEXPORT jobjectArray JNICALL Java_org_fdorigin_apps_probes_Spelunker_look(JNIE
     const JavaFrame& frame = walked.frames[static_cast<size_t>(i)];
     const MethodName name = lamp->methods.Get(frame.method);
     const int line = lamp->methods.LineAt(frame.method, frame.bci);
-    all += std::string(name.class_name) + "\t" + std::string(name.name) + "\t" +
-           std::string(name.file) + "\t" +
+    all += (name.hidden ? "~" : "") + std::string(name.class_name) + "\t" + std::string(name.name) +
+           "\t" + std::string(name.file) + "\t" +
            std::to_string(name.native ? -2
                           : line == 0 ? -1
                                       : line) +

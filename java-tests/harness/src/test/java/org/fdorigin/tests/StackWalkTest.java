@@ -49,44 +49,59 @@ class StackWalkTest {
     explore(jdk, 60, "-XX:+UseZGC");
   }
 
+  /** What the walk says is hidden, and nothing else, is missing in stack traces. */
+  @EachJdk
+  void butForTheFramesThatStackTracesLeaveOut(Jdk jdk) throws IOException {
+    JvmUnderTest.Builder builder =
+        spelunker(jdk, 60).jvm("-XX:-ShowHiddenFrames").app("--hidden=left-out");
+    try (JvmUnderTest jvm = builder.start()) {
+      Map<String, String> seen = explored(jdk, 60, jvm);
+      assertTrue(number(seen, "hidden") > 60, jvm::transcript);
+    }
+  }
+
   /** Another method, or other code, at an address that is known is not taken for the old one. */
   @EachJdk
   void whereClassesAndTheirCodeComeAndGo(Jdk jdk) throws IOException {
-    try (JvmUnderTest jvm =
-        start(jdk, 60, "-Xbatch", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx64m")) {
+    JvmUnderTest.Builder builder =
+        spelunker(jdk, 60)
+            .jvm("-Xbatch", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx64m");
+    try (JvmUnderTest jvm = builder.start()) {
+      assertEquals("no", jvm.ready().get("refused"), jvm::transcript);
       Map<String, String> seen = jvm.command("burrow");
       assertEquals(0, number(seen, "wrong"), jvm::transcript);
       assertEquals(0, jvm.exit(), jvm::transcript);
     }
   }
 
-  private static JvmUnderTest start(Jdk jdk, int trips, String... options) throws IOException {
-    JvmUnderTest jvm =
-        JvmUnderTest.of(jdk, App.SPELUNKER)
-            .jvm("-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames", "-Xss8m")
-            .jvm("-XX:MaxJavaStackTraceDepth=8000")
-            .jvm(options)
-            .app("--hold", "--trips=" + trips)
-            .app("--library=" + Build.natives().resolve("libspelunker.so"))
-            .start();
-    assertEquals("no", jvm.ready().get("refused"), jvm::transcript);
-    return jvm;
+  private static JvmUnderTest.Builder spelunker(Jdk jdk, int trips) throws IOException {
+    return JvmUnderTest.of(jdk, App.SPELUNKER)
+        .jvm("-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames", "-Xss8m")
+        .jvm("-XX:MaxJavaStackTraceDepth=8000")
+        .app("--hold", "--trips=" + trips)
+        .app("--library=" + Build.natives().resolve("libspelunker.so"));
   }
 
   private static void explore(Jdk jdk, int trips, String... options) throws IOException {
-    try (JvmUnderTest jvm = start(jdk, trips, options)) {
-      Map<String, String> seen = jvm.command("explore");
-      assertEquals(0, number(seen, "wrong"), jvm::transcript);
-      assertEquals(0, number(seen, "wrongPrepared"), jvm::transcript);
-      // The comparison must have had something to compare.
-      assertTrue(number(seen, "frames") > 100 * trips, jvm::transcript);
-      assertTrue(number(seen, "sandwiches") > 0, jvm::transcript);
-      assertTrue(number(seen, "prepared") > 0, jvm::transcript);
-      if (jdk.feature() >= 21) {
-        assertTrue(number(seen, "virtual") > trips, jvm::transcript);
-        assertTrue(number(seen, "frozen") > 0, jvm::transcript);
-      }
-      assertEquals(0, jvm.exit(), jvm::transcript);
+    try (JvmUnderTest jvm = spelunker(jdk, trips).jvm(options).start()) {
+      explored(jdk, trips, jvm);
     }
+  }
+
+  private static Map<String, String> explored(Jdk jdk, int trips, JvmUnderTest jvm) {
+    assertEquals("no", jvm.ready().get("refused"), jvm::transcript);
+    Map<String, String> seen = jvm.command("explore");
+    assertEquals(0, number(seen, "wrong"), jvm::transcript);
+    assertEquals(0, number(seen, "wrongPrepared"), jvm::transcript);
+    // The comparison must have had something to compare.
+    assertTrue(number(seen, "frames") > 100 * trips, jvm::transcript);
+    assertTrue(number(seen, "sandwiches") > 0, jvm::transcript);
+    assertTrue(number(seen, "prepared") > 0, jvm::transcript);
+    if (jdk.feature() >= 21) {
+      assertTrue(number(seen, "virtual") > trips, jvm::transcript);
+      assertTrue(number(seen, "frozen") > 0, jvm::transcript);
+    }
+    assertEquals(0, jvm.exit(), jvm::transcript);
+    return seen;
   }
 }

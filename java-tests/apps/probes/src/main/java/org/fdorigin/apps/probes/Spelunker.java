@@ -30,18 +30,21 @@ import org.fdorigin.apps.console.Console;
 /**
  * Climbs down through random nestings of every way in which Java calls Java, and at the bottom
  * compares what the agent's stack walker sees ({@code --library=PATH}, which also asks JVMTI) with
- * a Throwable made there. To be run with {@code -XX:+ShowHiddenFrames}, and with {@code
- * -XX:MaxJavaStackTraceDepth} above what {@code --depth} makes.
+ * a Throwable made there. To be run with {@code -XX:+ShowHiddenFrames}, or with {@code
+ * --hidden=left-out} and without it; and with {@code -XX:MaxJavaStackTraceDepth} above what {@code
+ * --depth} makes.
  */
 public final class Spelunker {
 
   private static final int KINDS = 26;
   private static final AtomicInteger FRAMES = new AtomicInteger();
+  private static final AtomicInteger HIDDEN = new AtomicInteger();
   private static final AtomicInteger FROZEN = new AtomicInteger();
   private static final AtomicInteger VIRTUAL = new AtomicInteger();
   private static final AtomicInteger SANDWICHES = new AtomicInteger();
   private static final List<String> WRONG = Collections.synchronizedList(new ArrayList<>());
 
+  private static boolean leavesOutHidden;
   private static int sink;
 
   private Spelunker() {}
@@ -614,7 +617,16 @@ public final class Spelunker {
     if (lines[2].equals("virtual") != trip.virtual) {
       wrong(trip, "the thread is said to be " + lines[2]);
     }
-    List<String> frames = Arrays.asList(lines).subList(4, lines.length - 1);
+    List<String> frames = new ArrayList<>();
+    for (String frame : Arrays.asList(lines).subList(4, lines.length - 1)) {
+      boolean hidden = frame.startsWith("~");
+      if (hidden) {
+        HIDDEN.incrementAndGet();
+      }
+      if (!hidden || !leavesOutHidden) {
+        frames.add(hidden ? frame.substring(1) : frame);
+      }
+    }
     if (frozen) {
       FROZEN.incrementAndGet();
       if (!trip.rests || !trip.virtual) {
@@ -754,6 +766,7 @@ public final class Spelunker {
     answer.put("sandwiches", SANDWICHES.get());
     answer.put("virtual", VIRTUAL.get());
     answer.put("frozen", FROZEN.get());
+    answer.put("hidden", HIDDEN.get());
     answer.put("prepared", prepared());
     answer.put("wrongPrepared", wrong());
     answer.put("store", store().replace(' ', ','));
@@ -815,6 +828,7 @@ public final class Spelunker {
     int trips = Integer.parseInt(console.option("trips", "400"));
     int depth = Integer.parseInt(console.option("depth", "40"));
     long seed = Long.parseLong(console.option("seed", "1"));
+    leavesOutHidden = console.option("hidden", "shown").equals("left-out");
     System.load(console.option("library"));
     String refused = light();
     console

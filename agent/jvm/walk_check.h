@@ -1,0 +1,66 @@
+// Compares the agent's own walk of Java frames with JVMTI's, so that a VM whose frames are not what
+// its tables say is found out: a vendor may have changed the one without the other.
+//
+// Who calls it: VMInit, which makes the first comparison, before which nothing is believed; the
+// ClassPrepare event, rarely, until compiled code was among the frames; every report. Cold, on a
+// Java thread in native state, outside hook context. One difference is enough: from then on the
+// frames come from the VM's own walkers, and those that were recorded before are withdrawn.
+#ifndef FDORIGIN_AGENT_JVM_WALK_CHECK_H_
+#define FDORIGIN_AGENT_JVM_WALK_CHECK_H_
+
+#include <jvmti.h>
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+
+#include "stack/java_walker.h"
+#include "stack/method_store.h"
+
+namespace fdorigin {
+
+class WalkCheck {
+ public:
+  // All stay valid for good.
+  WalkCheck(jvmtiEnv* jvmti, JavaWalker* walker, const MethodStore* methods)
+      : jvmti_(jvmti), walker_(walker), methods_(methods) {}
+
+  // Once, after JavaWalker::Start(). `structs`: what the walker was given.
+  void Start(JNIEnv* jni, const VmStructs& structs);
+
+  // The stack of this thread, where it has Java frames.
+  void Compare(JNIEnv* jni);
+
+  // Whether a comparison has found a difference.
+  bool found_wrong() const { return walker_->trust() == JavaWalker::Trust::kWrong; }
+
+  // Why the VM's own data is not read, for the report; empty where it is.
+  std::string refusal() const;
+
+ private:
+  // Comparisons with compiled code among the frames after which no more are made.
+  static constexpr int kEnough = 2;
+  // Class preparations after which none is looked at any more.
+  static constexpr uint32_t kLast = 1 << 14;
+
+  bool ListenToClasses(JNIEnv* jni);
+  void OnClassPrepare(JNIEnv* jni);
+  void LoadSomeClass(JNIEnv* jni);
+  std::string Difference(JNIEnv* jni, const JavaFrame& ours, const jvmtiFrameInfo& theirs) const;
+
+  jvmtiEnv* jvmti_;
+  // For ClassPrepare, to which others in the agent listen at other times.
+  jvmtiEnv* own_jvmti_ = nullptr;
+  JavaWalker* walker_;
+  const MethodStore* methods_;
+  bool version_is_known_ = false;
+  std::atomic<uint32_t> preparations_{0};
+  std::atomic<int> compiled_{0};
+  mutable std::mutex mutex_;
+  std::string refusal_;  // guarded by mutex_
+};
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_JVM_WALK_CHECK_H_
