@@ -52,6 +52,12 @@ VmFacts ReadVmFacts(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread thread) {
   const VmTables tables(jvm);
   facts.thread_state_offset = tables.Offset("JavaThread", "_thread_state");
   if (facts.thread_state_offset < 0) return facts;  // not HotSpot, or its tables are gone
+  facts.zero = IsZero(tables);
+  // There it fails by an assertion that its build may have.
+  if (facts.zero) {
+    facts.async_get_call_trace = nullptr;
+    facts.ffi_call = reinterpret_cast<uint64_t>(jvm.Find("ffi_call"));
+  }
   facts.env_offset = FindEnvOffset(jni, thread);
   facts.stack_base_offset = tables.Offset("JavaThread", "_stack_base");
   facts.stack_size_offset = tables.Offset("JavaThread", "_stack_size");

@@ -48,6 +48,8 @@ struct VmFacts {
   ptrdiff_t cont_entry_offset = -1;    // _cont_entry: not null while a virtual thread is mounted
   ptrdiff_t last_java_sp_offset = -1;  // _anchor._last_Java_sp: null while no Java frame is there
   bool has_virtual_threads = false;    // JDK 21 and later
+  bool zero = false;                   // the Zero VM: Java runs in libjvm's own frames
+  uint64_t ffi_call = 0;               // by which that calls native methods, if it is not libjvm's
   VmStructs hotspot;                   // for HotspotWalker, where it is usable()
 
   // Whether the state of a thread can be read.
@@ -110,6 +112,10 @@ class JavaWalker {
   // Whether the thread has called anything in Java that is not over; true where that is not known.
   // Only after Gate() said kComplete.
   HOOK_SAFE bool HasJavaFrames(JNIEnv* env) const;
+
+  // Whether Java frames are libjvm's own, in which it calls native methods through libffi.
+  HOOK_SAFE bool InterpretsInC() const { return facts_.zero; }
+  HOOK_SAFE uint64_t ffi_call() const { return facts_.ffi_call; }
 
   // Whether the carrier of `env` runs a virtual thread; false where that is not known. `may_block`
   // as in Walk(). Only after Gate() said kComplete.

@@ -40,6 +40,17 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   return stack;
 }
 
+// How many of the frames were called by a native method of the Zero VM, whose interpreter calls it
+// through libffi.
+int StackRecorder::AboveInterpreter(const Frame* frames, int count) const {
+  int jvm = 0;
+  while (jvm < count && images_->Get(frames[jvm].image)->role != ImageRole::kJvm) ++jvm;
+  if (jvm == 0 || jvm == count) return count;
+  const ImageId ffi = images_->Find(java_->ffi_call());
+  while (jvm > 0 && ffi != ImageId::kNone && frames[jvm - 1].image == ffi) --jvm;
+  return jvm;
+}
+
 // Functions of their own, because their buffers are as deep as asked for: each is entered only once
 // the stack was found to have room.
 [[gnu::noinline]] void StackRecorder::Walk(const WalkRegisters& registers, JNIEnv* env,
@@ -54,6 +65,9 @@ RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_blo
   }
   NativePart part = {.frames = native, .depth = depth, .probe = probe};
   part.count = native_->Walk(registers, native, depth, &part.end, probe, &part.rest);
+  if (stack->java_stack == JavaStackStatus::kComplete && java_->InterpretsInC()) {
+    part.count = AboveInterpreter(native, part.count);
+  }
   const int native_count = part.count;  // below, all are kept where there are no Java frames
   const bool may_block_at_all = may_block;
   bool caller_is_jvm = false;

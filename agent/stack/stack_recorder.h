@@ -51,6 +51,7 @@ class StackRecorder {
   HOOK_SAFE RecordedStack Record(const WalkRegisters& registers, bool may_block);
 
  private:
+  HOOK_SAFE int AboveInterpreter(const Frame* frames, int count) const;
   HOOK_SAFE void Walk(const WalkRegisters& registers, JNIEnv* env, bool may_block,
                       RecordedStack* stack);
   // The innermost native frames, where they end, and what of the stack is known to be readable.
