@@ -326,6 +326,33 @@ TEST_CASE("all anonymous inodes are one, so their kind has to fit the call too")
   CHECK(Descriptor(report, epoll.get())["attribution"] == "traced");
 }
 
+TEST_CASE("a frame that stack traces leave out is marked, and is no culprit") {
+  Fixture fixture;
+  OpenFd fd = TcpSocket();
+  SymbolizedFrame hidden = Java("com.acme.Shortcut", "enter", FrameOwner::kApplication);
+  hidden.hidden = true;
+  fixture.SetStack(kJavaStack, {hidden, Java("com.acme.Db", "connect", FrameOwner::kApplication)});
+  RecordSocket(&fixture, fd, kJavaStack);
+  const json report = fixture.Report();
+  const json frames = report["stacks"][0]["frames"];
+  CHECK(frames[0]["hidden"] == true);
+  CHECK_FALSE(frames[1].contains("hidden"));
+  CHECK(Descriptor(report, fd.get())["culprit"]["frame"] == 1);
+}
+
+TEST_CASE("frames that were read in a way that proved wrong are said to be missing") {
+  Fixture fixture;
+  OpenFd before = TcpSocket();
+  OpenFd after = TcpSocket();
+  RecordSocket(&fixture, before, kJavaStack);
+  RecordSocket(&fixture, after, kBindStack);
+  fixture.input().withdrawn = [](StackId id) { return id == kJavaStack; };
+  const json report = fixture.Report();
+  CHECK(Descriptor(report, before.get())["origin"]["javaStack"] ==
+        "they were read in a way that has proved wrong in this JVM");
+  CHECK(Descriptor(report, after.get())["origin"]["javaStack"] == "complete");
+}
+
 TEST_CASE("history is in order, and the culprit may stand in a bind") {
   Fixture fixture;
   OpenFd fd = TcpSocket();

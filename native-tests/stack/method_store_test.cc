@@ -7,6 +7,7 @@
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <set>
@@ -184,6 +185,49 @@ TEST_CASE("a reference that comes or goes does not make another method") {
 }
 
 // Each differs from the first in one thing only, and lies where the first lay.
+TEST_CASE("what moved between versions is read where it is") {
+  Memory memory;
+  Store store;
+  HotspotLayout layout = TestLayout();
+  const MethodText text;
+  SECTION("a hidden method is one by a flag of its ConstMethod, since 21") {
+    layout.method_flags = -1;
+    layout.const_method_hidden_bit = 1 << 12;
+    store.methods.SetLayout(layout);
+    memory.Load(text);
+    CHECK_FALSE(store.methods.Get(store.Intern(memory.method())).hidden);
+    memory.Put<uint16_t>(Memory::kConstMethod + 20, 1 | 1 << 12);
+    memory.Put<uint16_t>(Memory::kConstMethod + 28, 6);
+    CHECK(store.methods.Get(store.Intern(memory.method())).hidden);
+  }
+  SECTION("the class has the source file, until 14") {
+    layout.pool_source_file = -1;
+    layout.klass_source_file = 18;
+    store.methods.SetLayout(layout);
+    memory.Load(text);
+    memory.Put<uint16_t>(Memory::kPool + 20, 0);
+    memory.Put<uint16_t>(Memory::kKlass + 18, 3);
+    const MethodId id = store.Intern(memory.method());
+    CHECK(store.methods.Get(id).file == text.file);
+    CHECK(store.Intern(memory.method()) == id);
+  }
+  SECTION("an anonymous class is called by its address, as in stack traces") {
+    layout.klass_flags = 18;
+    layout.klass_anonymous_bit = 32;
+    store.methods.SetLayout(layout);
+    memory.Load(text);
+    memory.Put<uint16_t>(Memory::kKlass + 18, 32);
+    const MethodId id = store.Intern(memory.method());
+    char name[64];
+    std::snprintf(name, sizeof(name), "%s+0x%016lx", text.class_name.c_str(),
+                  memory.Address(Memory::kKlass));
+    CHECK(store.methods.Get(id).class_name == name);
+    CHECK(store.Intern(memory.method()) == id);
+    memory.Put<uint16_t>(Memory::kKlass + 18, 0);
+    CHECK(store.methods.Get(store.Intern(memory.method())).class_name == text.class_name);
+  }
+}
+
 TEST_CASE("another method at the same address is another method") {
   std::vector<MethodText> texts(12);
   texts[1].class_name = "org/fdorigin/Okter";

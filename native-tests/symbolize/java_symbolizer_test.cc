@@ -262,6 +262,7 @@ TEST_CASE("every frame is named as the JVM's own stack trace names it") {
       CHECK(one->jar == (theirs.owner == FrameOwner::kJdk ? "" : jvm.classes.string() + "/"));
     }
     CHECK(named.signature == ours.signature);
+    CHECK(ours.hidden == (theirs.class_name.find("/0x") != std::string::npos));
     hidden += theirs.class_name.find("/0x") != std::string::npos;
     of_jdk += theirs.owner == FrameOwner::kJdk;
     stack.push_back(ours);

@@ -1,11 +1,12 @@
 // Where HotSpot's frames keep what a walk needs, on x86-64 with the System V ABI. Slots are words
 // from the frame pointer.
 //
-// Source: JDK 17, 21 and 25, cpu/x86/frame_x86.hpp (the enums of frame) and frame_x86.inline.hpp
-// (sender_for_compiled_frame, sender_for_interpreter_frame); cpu/x86/stubGenerator_x86_64.cpp (the
-// call stub); the serviceability agent's runtime/x86/X86Frame.java says the same. The slots of
-// interpreter frames are the same in all three; since 21 that of the locals holds an index, which
-// is not read here.
+// Source: JDK 11, 17, 21 and 25 to 28, cpu/x86/frame_x86.hpp (the enums of frame) and
+// frame_x86.inline.hpp (sender_for_compiled_frame, sender_for_interpreter_frame);
+// cpu/x86/stubGenerator_x86_64.cpp (the call stub); the serviceability agent's
+// runtime/x86/X86Frame.java says the same. The slots of interpreter frames are the same in all of
+// them; since 21 that of the locals holds an index, which is not read here. The tables have two of
+// these numbers, which vm_structs.cc compares.
 #ifndef FDORIGIN_AGENT_ARCH_X86_64_HOTSPOT_FRAMES_H_
 #define FDORIGIN_AGENT_ARCH_X86_64_HOTSPOT_FRAMES_H_
 
