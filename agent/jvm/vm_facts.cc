@@ -58,6 +58,7 @@ VmFacts ReadVmFacts(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread thread) {
     facts.async_get_call_trace = nullptr;
     facts.ffi_call = reinterpret_cast<uint64_t>(jvm.Find("ffi_call"));
   }
+  if (!tables.IntConstant("_thread_in_native", &facts.thread_in_native)) return facts;
   facts.env_offset = FindEnvOffset(jni, thread);
   facts.stack_base_offset = tables.Offset("JavaThread", "_stack_base");
   facts.stack_size_offset = tables.Offset("JavaThread", "_stack_size");

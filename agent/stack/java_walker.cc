@@ -11,8 +11,6 @@
 namespace fdorigin {
 namespace {
 
-constexpr int kThreadInNative = 4;  // HotSpot's _thread_in_native
-
 // HotSpot's forte.cpp. Not in any header of the JDK, but exported since JDK 5.
 struct AsyncFrame {
   jint bci;  // negative in native methods
@@ -109,7 +107,7 @@ JavaStackStatus JavaWalker::Gate(uint64_t sp, JNIEnv** env) const {
     if (own_stack.high != 0 && !own_stack.Contains(sp)) return JavaStackStatus::kOnSignalStack;
     return JavaStackStatus::kNoVmStructs;
   }
-  if (ThreadField<int>(*env, facts_.thread_state_offset) != kThreadInNative) {
+  if (ThreadField<int>(*env, facts_.thread_state_offset) != facts_.thread_in_native) {
     return JavaStackStatus::kNotInNative;
   }
   if (facts_.stack_base_offset >= 0 && facts_.stack_size_offset >= 0) {

@@ -43,6 +43,7 @@ struct VmFacts {
   void (*async_get_call_trace)(void* trace, jint depth, void* ucontext) = nullptr;
   ptrdiff_t env_offset = -1;           // JNIEnv* minus JavaThread*
   ptrdiff_t thread_state_offset = -1;  // JavaThread::_thread_state
+  int thread_in_native = -1;           // of its values; not the same in all versions
   ptrdiff_t stack_base_offset = -1;    // _stack_base: the highest address
   ptrdiff_t stack_size_offset = -1;    // _stack_size
   ptrdiff_t cont_entry_offset = -1;    // _cont_entry: not null while a virtual thread is mounted
@@ -53,7 +54,9 @@ struct VmFacts {
   VmStructs hotspot;                   // for HotspotWalker, where it is usable()
 
   // Whether the state of a thread can be read.
-  bool tell_state() const { return env_offset >= 0 && thread_state_offset >= 0; }
+  bool tell_state() const {
+    return env_offset >= 0 && thread_state_offset >= 0 && thread_in_native >= 0;
+  }
 };
 
 class JavaWalker {
