@@ -27,6 +27,7 @@ public enum App {
   KESTREL("probes", "org.fdorigin.apps.probes.Kestrel"),
   SMUGGLER("probes", "org.fdorigin.apps.probes.Smuggler"),
   SPELUNKER("probes", "org.fdorigin.apps.probes.Spelunker"),
+  SPRINTER("probes", "org.fdorigin.apps.probes.Sprinter"),
   HAUNT("probes", "org.fdorigin.apps.probes.Haunt"),
   STANDSTILL("probes", "org.fdorigin.apps.probes.Standstill"),
   WAYFARER("probes", "org.fdorigin.apps.probes.Wayfarer"),

@@ -8,6 +8,9 @@ final class Ferryman {
   /** A socket, by a library that is not the JDK's. */
   static native int cross();
 
+  /** Twice a socket, or 0; one more where compiled code called it as a critical native. */
+  static native int dash(boolean opens);
+
   /** Runs it, with this native frame beneath. */
   static native void carry(Runnable passenger);
 
