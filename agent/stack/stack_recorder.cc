@@ -185,6 +185,7 @@ void StackRecorder::ProveNativeState(bool may_block, NativePart* native,
       frames[count - 1].gap = 1;
     }
   }
+  if (stack->java_stack == JavaStackStatus::kStopped && count > 0) frames[count - 1].gap = 1;
   stack->id = store_->Intern(frames, count);
   if (stack->virtual_thread && may_block) {
     java_->VirtualThreadName(env, stack->virtual_name, sizeof(stack->virtual_name));

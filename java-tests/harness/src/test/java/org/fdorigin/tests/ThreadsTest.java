@@ -124,6 +124,66 @@ class ThreadsTest {
     }
   }
 
+  /** The VM thread opens a log anew that is full, compilers have one each. */
+  @EachJdk
+  void threadsOfTheJvmsOwnHaveNoJavaFrames(Jdk jdk) throws Exception {
+    JvmUnderTest.Builder builder = lamplighter(jdk);
+    Path pauses = builder.folder().resolve("pauses.log");
+    Path compiled = builder.folder().resolve("compiled.log");
+    try (JvmUnderTest started =
+        builder
+            .jvm("-Xlog:safepoint:file=" + pauses + "::filecount=2,filesize=64")
+            .jvm("-XX:+LogCompilation", "-XX:LogFile=" + compiled)
+            .start()) {
+      jvm = started;
+      jvm.ready();
+      light("finalizer"); // by a collection, at a safepoint
+      reportOn(1);
+      List<Integer> reopened = kernel.withTarget(pauses.toString());
+      assertEquals(1, reopened.size());
+      checkOwn(reopened.get(0), "VM Thread");
+      int compilers = 0;
+      for (Report.Descriptor descriptor : report.descriptors()) {
+        if (descriptor.json().path("target").asText().startsWith("/tmp/hs_c")) {
+          checkOwn(descriptor.fd(), "CompilerThre");
+          compilers++;
+        }
+      }
+      assertEquals(anyThreadCalled("CompilerThre"), compilers > 0);
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
+  private void checkOwn(int fd, String thread) throws IOException {
+    Report.Call origin = report.descriptor(fd).origin();
+    String name = origin.json().path("thread").path("name").asText();
+    assertTrue(name.contains(thread), () -> origin.json().toString());
+    assertEquals(nameOf(origin.json().path("thread").path("tid").asLong()), name);
+    assertEquals("vm", origin.json().path("thread").path("kind").asText());
+    assertTrue(origin.javaFrames().isEmpty(), () -> origin.stack().toString());
+    assertTrue(
+        List.of("none", "the JVM was still starting", JVM_CALLED)
+            .contains(origin.json().path("javaStack").asText()),
+        () -> origin.json().toString());
+  }
+
+  /** As the kernel has it. */
+  private String nameOf(long tid) throws IOException {
+    return Files.readString(Path.of("/proc/" + jvm.pid() + "/task/" + tid + "/comm")).strip();
+  }
+
+  private boolean anyThreadCalled(String part) throws IOException {
+    try (DirectoryStream<Path> tasks =
+        Files.newDirectoryStream(Path.of("/proc/" + jvm.pid() + "/task"))) {
+      for (Path task : tasks) {
+        if (nameOf(Long.parseLong(task.getFileName().toString())).contains(part)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   private static JvmUnderTest.Builder lamplighter(Jdk jdk) throws IOException {
     return JvmUnderTest.of(jdk, App.LAMPLIGHTER)
         .agent()
