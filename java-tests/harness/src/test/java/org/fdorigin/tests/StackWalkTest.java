@@ -3,6 +3,7 @@ package org.fdorigin.tests;
 import static org.fdorigin.harness.JvmUnderTest.number;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.IOException;
 import java.util.Map;
@@ -67,7 +68,7 @@ class StackWalkTest {
         spelunker(jdk, 60)
             .jvm("-Xbatch", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx64m");
     try (JvmUnderTest jvm = builder.start()) {
-      assertEquals("no", jvm.ready().get("refused"), jvm::transcript);
+      checkReads(jvm);
       Map<String, String> seen = jvm.command("burrow");
       assertEquals(0, number(seen, "wrong"), jvm::transcript);
       assertEquals(0, jvm.exit(), jvm::transcript);
@@ -88,8 +89,14 @@ class StackWalkTest {
     }
   }
 
+  private static void checkReads(JvmUnderTest jvm) {
+    String refused = jvm.ready().get("refused");
+    assumeFalse(refused.startsWith("the_Zero_VM"), "Zero has frames of its own");
+    assertEquals("no", refused, jvm::transcript);
+  }
+
   private static Map<String, String> explored(Jdk jdk, int trips, JvmUnderTest jvm) {
-    assertEquals("no", jvm.ready().get("refused"), jvm::transcript);
+    checkReads(jvm);
     Map<String, String> seen = jvm.command("explore");
     assertEquals(0, number(seen, "wrong"), jvm::transcript);
     assertEquals(0, number(seen, "wrongPrepared"), jvm::transcript);
