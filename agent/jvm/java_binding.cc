@@ -3,18 +3,24 @@
 #include <cstring>
 #include <string>
 
+#include "fdorigin/fdorigin.h"
 #include "fdorigin_version.h"
 #include "jvm/c_interface.h"
 #include "jvm/guarded.h"
 #include "jvm/throwables.h"
+
+extern "C" {
+JNIEXPORT jint JNICALL Java_org_fdorigin_FdOrigin_dump(JNIEnv* jni, jclass, jstring path);
+JNIEXPORT jstring JNICALL Java_org_fdorigin_FdOrigin_version(JNIEnv* jni, jclass);
+}
 
 namespace fdorigin {
 namespace {
 
 constexpr const char* kClass = "Lorg/fdorigin/FdOrigin;";
 
-jint JNICALL DumpTo(JNIEnv* jni, jclass, jstring path) {
-  jint result = 0;
+jint DumpTo(JNIEnv* jni, jstring path) {
+  jint result = FDORIGIN_NO_MEMORY;
   Guarded([&] {
     const std::string text = ToUtf8(jni, path);
     result = Dump(path == nullptr ? nullptr : text.c_str());
@@ -22,17 +28,15 @@ jint JNICALL DumpTo(JNIEnv* jni, jclass, jstring path) {
   return result;
 }
 
-jstring JNICALL Version(JNIEnv* jni, jclass) { return jni->NewStringUTF(FDORIGIN_VERSION); }
-
 void BindIfOurs(jvmtiEnv* jvmti, JNIEnv* jni, jclass type) {
   char* signature = nullptr;
   if (jvmti->GetClassSignature(type, &signature, nullptr) != JVMTI_ERROR_NONE) return;
   if (std::strcmp(signature, kClass) == 0) {
     const JNINativeMethod natives[] = {
         {const_cast<char*>("dump"), const_cast<char*>("(Ljava/lang/String;)I"),
-         reinterpret_cast<void*>(&DumpTo)},
+         reinterpret_cast<void*>(&Java_org_fdorigin_FdOrigin_dump)},
         {const_cast<char*>("version"), const_cast<char*>("()Ljava/lang/String;"),
-         reinterpret_cast<void*>(&Version)},
+         reinterpret_cast<void*>(&Java_org_fdorigin_FdOrigin_version)},
     };
     // Another class of that name may have only one of them, or none.
     for (const JNINativeMethod& native : natives) {
@@ -68,3 +72,11 @@ void StartJavaBinding(JavaVM* vm, JNIEnv* jni) {
 }
 
 }  // namespace fdorigin
+
+jint Java_org_fdorigin_FdOrigin_dump(JNIEnv* jni, jclass, jstring path) {
+  return fdorigin::DumpTo(jni, path);
+}
+
+jstring Java_org_fdorigin_FdOrigin_version(JNIEnv* jni, jclass) {
+  return jni->NewStringUTF(FDORIGIN_VERSION);
+}

@@ -1,11 +1,12 @@
 // Binds the natives of org.fdorigin.FdOrigin (examples/java), wherever a program has that class.
 //
-// The library exports no JNI function, and System.load() of it would not help: the class has no
-// library. So the agent registers its functions as soon as a class of that name is prepared, in any
-// class loader, before any code of it runs. That is JNI and JVMTI of any JVM, and no restricted
-// method (JEP 472).
+// The library exports them by their JNI names: HotSpot looks for a native that no library of the
+// class has in the libraries of its agents (nativeLookup.cpp of JDK 11 to 27), so they cost nothing
+// until they are called, and System.load() is not needed. Whether another VM does so is not known.
+// There they are registered as soon as a class of that name is prepared, in any class loader, which
+// takes an event for each class. Neither is a restricted method (JEP 472).
 //
-// Who calls it: Start() on VMInit.
+// Who calls it: VMInit or Agent_OnAttach, on VMs other than HotSpot.
 #ifndef FDORIGIN_AGENT_JVM_JAVA_BINDING_H_
 #define FDORIGIN_AGENT_JVM_JAVA_BINDING_H_
 
