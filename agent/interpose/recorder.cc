@@ -57,6 +57,8 @@ struct EarlyThreads {
   std::vector<Recorder::EarlyThread> threads;
 };
 constinit std::atomic<EarlyThreads*> early_threads{nullptr};
+// Every Java thread has told its name, or is among the early ones.
+constinit std::atomic<bool> java_threads_known{false};
 
 struct ThreadState {
   bool busy;  // a hook of this thread records, or its stack is walked
@@ -122,6 +124,11 @@ HOOK_SAFE bool WantsStack(const struct stat& status) {
   return !sockets_only.load(std::memory_order_relaxed) || S_ISSOCK(status.st_mode);
 }
 
+// After IdentifyThread().
+HOOK_SAFE bool MayBeJava() {
+  return thread_state.named || !java_threads_known.load(std::memory_order_acquire);
+}
+
 HOOK_SAFE bool HasJavaFrames(JavaStackStatus status) {
   return status == JavaStackStatus::kComplete || status == JavaStackStatus::kTruncated ||
          status == JavaStackStatus::kFrozen || status == JavaStackStatus::kStopped;
@@ -149,7 +156,7 @@ HOOK_SAFE CallRecord MakeRecord(CallId call, const void* frame, const CallArgume
   record.java_stack = JavaStackStatus::kNotAsked;
   if (with_stack) {
     const RecordedStack stack =
-        stacks->Record(RegistersOfCaller(frame), thread_state.in_loader == 0);
+        stacks->Record(RegistersOfCaller(frame), MayBeJava(), thread_state.in_loader == 0);
     record.stack = stack.id;
     record.java_stack = stack.java_stack;
     if (stack.virtual_thread) {
@@ -218,8 +225,9 @@ void Recorder::EarlyThread::SetName(std::string_view text) {
   name[length] = '\0';
 }
 
-void Recorder::SetEarlyThreads(std::vector<EarlyThread> threads) {
+void Recorder::SetEarlyThreads(std::vector<EarlyThread> threads, bool are_all) {
   early_threads.store(new EarlyThreads{std::move(threads)}, std::memory_order_release);
+  java_threads_known.store(are_all, std::memory_order_release);
 }
 
 void Recorder::ForgetEarlyThread(int index) {

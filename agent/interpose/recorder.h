@@ -67,7 +67,9 @@ class Recorder {
     void SetName(std::string_view text);
   };
   // Once. Whoever ends after that forgets itself; the others are for ForgetEarlyThread().
-  static void SetEarlyThreads(std::vector<EarlyThread> threads);
+  // `are_all`: a thread that is not among them and that NameJavaThread() has not named is no Java
+  // thread.
+  static void SetEarlyThreads(std::vector<EarlyThread> threads, bool are_all);
   static void ForgetEarlyThread(int index);
   // What is called, in hook context, when a call that makes descriptors has failed for want of
   // numbers (EMFILE, ENFILE). Not for the agent's own work.

@@ -221,7 +221,6 @@ absl::Status Agent::StartLate(JNIEnv* jni) {
   StartHooks(EntryMoment::kRunning);
   // What was loaded between the listing and the hooks of dlopen.
   Patcher::Rescan();
-  NameEarlyThreads(vm_, jvmti_, jni);
   const std::string unseen = watcher_.StartLate(jni);
   if (!unseen.empty()) reporter_.AddRefusal({"failed checkpoints", unseen, false});
   OpenCInterface(vm_, &reporter_);
@@ -289,7 +288,7 @@ void Agent::OnVmInit(JNIEnv* jni, jthread thread) {
 // From here on the VM can be asked, and asks.
 void Agent::OpenToJava(JNIEnv* jni) {
   SetVmCanBeAsked(true);
-  StartJavaBinding(vm_, jni);
+  if (!HasVmTables(vm_)) StartJavaBinding(vm_, jni);
   StartTriggers(jni);
 }
 
@@ -316,6 +315,7 @@ void Agent::ReadVm(JNIEnv* jni, jthread thread) {
   }
   OnThreadStart(jni, thread);
   reporter_.ReadJvmInfo(jni);
+  NameEarlyThreads(vm_, jvmti_, jni);
   java_walker_.Start();
   walk_check_.Start(jni, facts.hotspot);
 }

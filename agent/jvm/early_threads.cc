@@ -74,20 +74,24 @@ void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni) {
   jthread* threads = nullptr;
   if (!ids.known() || jvmti->GetAllThreads(&count, &threads) != JVMTI_ERROR_NONE) return;
   std::vector<Recorder::EarlyThread> named(static_cast<size_t>(count));
+  bool are_all = true;
   for (jint i = 0; i < count; ++i) {
     Recorder::EarlyThread& entry = named[static_cast<size_t>(i)];
     jvmtiThreadInfo info = {};
     const int id = ids.Of(threads[i]);
     // The id was read from a live thread's memory if the thread is alive now.
-    if (id == 0 || !IsAlive(jvmti, threads[i])) continue;
-    if (jvmti->GetThreadInfo(threads[i], &info) != JVMTI_ERROR_NONE) continue;
+    if (!IsAlive(jvmti, threads[i])) continue;
+    if (id == 0 || jvmti->GetThreadInfo(threads[i], &info) != JVMTI_ERROR_NONE) {
+      are_all = false;
+      continue;
+    }
     entry.SetName(ToUtf8(std::string_view(info.name)));
     entry.tid.store(id, std::memory_order_relaxed);
     jvmti->Deallocate(reinterpret_cast<unsigned char*>(info.name));
     if (info.thread_group != nullptr) jni->DeleteLocalRef(info.thread_group);
     if (info.context_class_loader != nullptr) jni->DeleteLocalRef(info.context_class_loader);
   }
-  Recorder::SetEarlyThreads(std::move(named));
+  Recorder::SetEarlyThreads(std::move(named), are_all);
   for (jint i = 0; i < count; ++i) {
     // From here on ThreadEnd takes the name away. Who ended before that has not come to it.
     if (!IsAlive(jvmti, threads[i])) Recorder::ForgetEarlyThread(i);

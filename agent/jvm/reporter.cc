@@ -91,8 +91,7 @@ absl::Status Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trig
 }
 
 absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger trigger,
-                               const std::string& path, std::string* written,
-                               SummaryTo summary) {
+                               const std::string& path, std::string* written, SummaryTo summary) {
   const Options options = this->options();
   NativeSymbolizer native(&recordings_->images, &recordings_->strings);
   JavaSymbolizer java(jni == nullptr ? nullptr : jvmti_, jni, &recordings_->methods,

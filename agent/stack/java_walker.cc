@@ -89,7 +89,7 @@ void JavaWalker::NoteThread() const {
   pthread_attr_destroy(&attributes);
 }
 
-JavaStackStatus JavaWalker::Gate(uint64_t sp, JNIEnv** env) const {
+JavaStackStatus JavaWalker::Gate(uint64_t sp, bool may_be_java, JNIEnv** env) const {
   switch (phase_.load(std::memory_order_acquire)) {
     case Phase::kStarting:
       return JavaStackStatus::kBeforeVmInit;
@@ -98,6 +98,7 @@ JavaStackStatus JavaWalker::Gate(uint64_t sp, JNIEnv** env) const {
     case Phase::kLive:
       break;
   }
+  if (!may_be_java) return JavaStackStatus::kNotAJavaThread;
   void* found = nullptr;
   if (facts_.vm->GetEnv(&found, JNI_VERSION_1_6) != JNI_OK || found == nullptr) {
     return JavaStackStatus::kNotAJavaThread;

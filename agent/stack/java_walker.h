@@ -90,7 +90,10 @@ class JavaWalker {
   // Whether the first three facts hold, and `sp`, a stack address of the caller, is on the thread's
   // own stack: kComplete if so, with `env`, else the reason. kNoVmStructs comes with `env` too: all
   // but the third holds, which is then the caller's to prove, as the fourth always is.
-  HOOK_SAFE JavaStackStatus Gate(uint64_t sp, JNIEnv** env) const;
+  // `may_be_java`: false where this is known to be no Java thread. GetEnv is not asked then: on a
+  // thread that never was in libjvm the loader has to make room for libjvm's thread-local storage
+  // first, by malloc, whose lock the caller may hold.
+  HOOK_SAFE JavaStackStatus Gate(uint64_t sp, bool may_be_java, JNIEnv** env) const;
 
   // The runs of Java frames between which native code is; none where that is not known. There were
   // `total` frames in all; where not all were kept, `innermost` of the first were, and the last.

@@ -88,7 +88,9 @@ WalkEnd NativeWalker::WalkImages(WalkRegisters* at, StackProbe probe, Visit visi
       return WalkEnd::kGeneratedCode;
     }
     if (image != ImageId::kNone && !visit(at->pc, image)) return WalkEnd::kDepth;
-    if (!ApplyFrameRule(RuleFor(at->pc, at->interrupted), &probe, at)) return WalkEnd::kOutermost;
+    const FrameRule rule = RuleFor(at->pc, at->interrupted);
+    if (ApplyFrameRule(rule, &probe, at)) continue;
+    return rule.kind == FrameRuleKind::kEnd || at->pc == 0 ? WalkEnd::kOutermost : WalkEnd::kLost;
   }
   return WalkEnd::kDepth;
 }

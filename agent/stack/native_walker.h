@@ -21,8 +21,9 @@ namespace fdorigin {
 // Why a walk ended.
 enum class WalkEnd : uint8_t {
   kGeneratedCode = 0,  // the next frame is outside every ELF image
-  kOutermost = 1,      // the thread's first frame, or one that cannot be unwound
+  kOutermost = 1,      // the thread's first frame, or one without unwind information
   kDepth = 2,          // as many frames as were asked for
+  kLost = 3,           // what the unwind information leads to is no frame
 };
 
 class NativeWalker {

@@ -28,10 +28,11 @@ bool LeadsTo(const JavaActivation& activation, WalkEnd end, const WalkRegisters&
 
 }  // namespace
 
-RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_block) {
+RecordedStack StackRecorder::Record(const WalkRegisters& registers, bool may_be_java,
+                                    bool may_block) {
   RecordedStack stack;
   JNIEnv* env = nullptr;
-  stack.java_stack = java_->Gate(registers.sp, &env);
+  stack.java_stack = java_->Gate(registers.sp, may_be_java, &env);
   if (stack.java_stack != JavaStackStatus::kComplete && OnSmallSignalStack(registers.sp)) {
     stack.java_stack = JavaStackStatus::kOnSignalStack;
     return stack;
@@ -101,6 +102,8 @@ int StackRecorder::AboveInterpreter(const Frame* frames, int count) const {
     }
     stack->java_stack = JavaStackStatus::kWalkRefused;
   }
+  const bool cut = part.end == WalkEnd::kDepth || part.end == WalkEnd::kLost;
+  if (cut && native_count > 0) native[native_count - 1].gap = 1;
   stack->id = store_->Intern(native, native_count);
 }
 
@@ -158,12 +161,16 @@ void StackRecorder::ProveNativeState(bool may_block, NativePart* native,
     }
     return true;
   };
-  if (activations.count == 0) {
-    std::memcpy(static_cast<void*>(frames + count), java,
-                static_cast<size_t>(java_count) * sizeof(Frame));
-    count += java_count;
-  } else if (!LeadsTo(activations.all[0], native.end, native.rest) && count > 0) {
-    frames[count - 1].gap = 1;
+  const bool leads_to_java = activations.count == 0
+                                 ? native.end == WalkEnd::kGeneratedCode
+                                 : LeadsTo(activations.all[0], native.end, native.rest);
+  if (!leads_to_java && count > 0) frames[count - 1].gap = 1;
+  for (int i = 0; activations.count == 0 && i < java_count; ++i) {
+    // A native method that called back into Java: the VM's own walkers leave out the code between.
+    // (A virtual thread's outermost frame is Continuation.enterSpecial, which has none.)
+    const bool enters = stack->virtual_thread && i + 1 == java_count;
+    if (i > 0 && java[i].bci < 0 && !enters) frames[count - 1].gap = 1;
+    frames[count++] = java[i];
   }
   for (int i = 0; i < activations.count; ++i) {
     const JavaActivation& activation = activations.all[i];

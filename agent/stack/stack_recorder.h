@@ -48,7 +48,7 @@ class StackRecorder {
   }
 
   // `registers`: of the code that made the hooked call. `may_block` as in JavaWalker::Walk().
-  HOOK_SAFE RecordedStack Record(const WalkRegisters& registers, bool may_block);
+  HOOK_SAFE RecordedStack Record(const WalkRegisters& registers, bool may_be_java, bool may_block);
 
  private:
   HOOK_SAFE int AboveInterpreter(const Frame* frames, int count) const;

@@ -151,7 +151,7 @@ static void* churn(void* argument) {
   void* blocks[64] = {NULL};
   for (unsigned i = 0; !atomic_load(&storm_ends); ++i) {
     free(blocks[i % 64]);
-    blocks[i % 64] = malloc(16 + i % 2000);
+    blocks[i % 64] = malloc(16 + i % 200000);
   }
   for (int i = 0; i < 64; ++i) free(blocks[i]);
   return NULL;

@@ -186,7 +186,7 @@ class OptionsTest {
 
   @EachJdk(17)
   @RequiresStandin
-  void depthBoundsTheJavaFrames(Jdk jdk) throws IOException {
+  void depthBoundsTheFramesAndTheStackSaysSo(Jdk jdk) throws IOException {
     try (JvmUnderTest jvm =
         JvmUnderTest.of(jdk, App.BAZAAR)
             .agent("depth=2")
@@ -197,7 +197,11 @@ class OptionsTest {
       assertTrue(jvm.attempt(1).failed());
       for (Report.Descriptor descriptor : jvm.report(1).descriptors()) {
         if (descriptor.json().has("origin") && descriptor.origin().json().has("stack")) {
+          List<Report.Frame> stack = descriptor.origin().stack();
           assertTrue(descriptor.origin().javaFrames().size() <= 2, descriptor::toString);
+          // No thread of a JVM opens anything two calls below its start.
+          assertTrue(stack.stream().anyMatch(frame -> frame.json().path("gap").asBoolean()),
+              descriptor::toString);
         }
       }
     }
