@@ -36,6 +36,12 @@ bool ImageTable::Create(Region* region) {
   return root_ != 0;
 }
 
+bool ImageTable::Open(Region* region) {
+  region_ = region;
+  root_ = region->header()->image_table;
+  return region->Has<Root>(root_);
+}
+
 ImageId ImageTable::Find(uint64_t address) const {
   const Root* root = region_->At<Root>(root_);
   for (int tries = 0; tries < kTries; ++tries) {
@@ -64,7 +70,9 @@ ImageId ImageTable::Find(uint64_t address) const {
 const Image* ImageTable::Get(ImageId id) const {
   if (id == ImageId::kNone) return nullptr;
   const int index = static_cast<int>(id) - 1;
+  if (index >= kMaxImages) return nullptr;
   const RegionOffset block = region_->At<Root>(root_)->blocks[index / kBlock];
+  if (!region_->Has<Image>(block, kBlock)) return nullptr;
   return region_->At<Image>(block) + index % kBlock;
 }
 

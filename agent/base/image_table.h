@@ -44,11 +44,13 @@ class ImageTable {
   static constexpr int kMaxImages = 8192;  // over the life of the process
 
   bool Create(Region* region);
+  // Over a region that is a copy of another process's: for Get(). False where it has no images.
+  bool Open(Region* region);
 
   // The image that holds `address`, or kNone. Never blocks: a reader that meets an update in
   // progress looks again, and gives up with kNone after a bounded number of tries.
   HOOK_SAFE ImageId Find(uint64_t address) const;
-  // Null for kNone.
+  // Null for kNone, and for what is no image's id.
   HOOK_SAFE const Image* Get(ImageId id) const;
   // Raised by every Remove(): what was learnt about addresses before may be about another image.
   HOOK_SAFE uint32_t unload_count() const { return unloads_.load(std::memory_order_acquire); }

@@ -6,6 +6,8 @@
 
 #include <cstring>
 
+#include "fdorigin_version.h"
+
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
@@ -16,6 +18,8 @@ namespace {
 
 constexpr size_t kMinimumSize = 1u << 20;
 constexpr uint64_t kAlignment = 16;
+
+constinit RegionAnchor anchor = {"fdorigin region", 0, 0};
 
 constexpr uint64_t AlignUp(uint64_t value, uint64_t alignment) {
   return (value + alignment - 1) & ~(alignment - 1);
@@ -39,9 +43,17 @@ bool Region::Create(size_t bytes) {
   std::memcpy(h->magic, kRegionMagic, sizeof(h->magic));
   h->layout_version = kRegionLayoutVersion;
   h->header_size = sizeof(RegionHeader);
+  std::strncpy(h->agent_version, FDORIGIN_VERSION, sizeof(h->agent_version) - 1);
+  h->address = reinterpret_cast<uint64_t>(memory);
   h->size = size;
   h->used.store(AlignUp(sizeof(RegionHeader), kAlignment), std::memory_order_release);
+  anchor.address.store(h->address, std::memory_order_release);
   return true;
+}
+
+void Region::Adopt(void* memory, size_t bytes) {
+  base_ = static_cast<char*>(memory);
+  size_ = bytes;
 }
 
 RegionOffset Region::Allocate(size_t bytes) {

@@ -34,6 +34,7 @@ uint32_t HashOf(std::string_view text) {
 
 bool StringStore::Create(Region* region) {
   region_ = region;
+  writable_ = region;
   uint32_t entries = 1024;
   while (entries < region->size() / 1024) entries *= 2;
   index_mask_ = entries - 1;
@@ -41,6 +42,8 @@ bool StringStore::Create(Region* region) {
   region->header()->string_store = index_;
   return index_ != 0;
 }
+
+void StringStore::Open(const Region* region) { region_ = region; }
 
 StringId StringStore::Intern(std::string_view text) {
   if (text.empty()) return StringId::kNone;
@@ -53,7 +56,7 @@ StringId StringStore::Intern(std::string_view text) {
     uint32_t id = entry.load(std::memory_order_acquire);
     if (id == 0) {
       if (stored == 0) {
-        const RegionOffset at = region_->Allocate(sizeof(StoredString) + text.size());
+        const RegionOffset at = writable_->Allocate(sizeof(StoredString) + text.size());
         if (at == 0) return StringId::kNone;
         *region_->At<StoredString>(at) = {hash, static_cast<uint32_t>(text.size())};
         std::memcpy(region_->At<char>(at + sizeof(StoredString)), text.data(), text.size());
@@ -71,7 +74,11 @@ StringId StringStore::Intern(std::string_view text) {
 std::string_view StringStore::Get(StringId id) const {
   if (id == StringId::kNone) return {};
   const RegionOffset at = static_cast<RegionOffset>(id) * 16;
-  return {region_->At<char>(at + sizeof(StoredString)), region_->At<StoredString>(at)->size};
+  if (!region_->Has<StoredString>(at)) return {};
+  const uint32_t size = region_->At<StoredString>(at)->size;
+  const RegionOffset text = at + sizeof(StoredString);
+  if (!region_->Has<char>(text, size)) return {};
+  return {region_->At<char>(text), size};
 }
 
 }  // namespace fdorigin

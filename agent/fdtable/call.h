@@ -60,7 +60,8 @@ struct CallRecord {
   int32_t from_fd;  // the source of a dup, an accept or a message; -1 where there is none
   CallId call;
   JavaStackStatus java_stack;
-  ThreadKind thread_kind;
+  ThreadKind thread_kind : 4;
+  uint8_t file_type : 4;  // of an origin: S_IFMT of the descriptor's st_mode, shifted down by 12
   uint8_t address_size;  // of the whole sockaddr, at most 255; it is cut where `address` is shorter
   int32_t arguments[kMaxArguments];      // all are int or unsigned, or of interest in that range
   uint8_t address[kMaxRecordedAddress];  // a sockaddr, cut

@@ -21,6 +21,7 @@ constexpr uint32_t kGenerationStep = 2;
 constexpr uint8_t kInherited = 1;
 constexpr uint8_t kLost = 2;         // an open or an end could not be recorded
 constexpr uint8_t kHistoryLost = 4;  // a step in between could not
+constexpr uint8_t kChanging = 8;     // only in a copy, where Update() did not come to an end
 
 // A slot is locked for a few dozen instructions, never across a call into the host. Who meets a
 // locked one spins, then lets others run, since the holder may have lost its processor; a holder
@@ -46,20 +47,42 @@ void Fill(CallRecord* cell, const CallRecord& record) {
   std::atomic_ref<uint32_t>(cell->next).store(0, std::memory_order_relaxed);
 }
 
+// The list of hooked calls in the region. Texts end with a NUL.
+struct StoredCall {
+  char name[40];
+  struct {
+    char name[20];
+    ArgumentKind kind;
+  } arguments[kMaxArguments];
+};
+
+template <size_t kSize>
+bool StoreText(const char* text, char (&to)[kSize]) {
+  const size_t length = text == nullptr ? 0 : std::strlen(text);
+  if (length >= kSize) return false;
+  std::memcpy(to, text, length);
+  return true;
+}
+
+constexpr CallInfo kUnknownCall = {"unknown", {}};
+
 }  // namespace
 
 struct FdTable::Slot {
   std::atomic<uint32_t> state;
-  uint32_t origin;   // cell of the origin, 0 where the number is closed or unknown
-  uint32_t history;  // cell of the first later call
-  uint16_t history_count;
+  uint32_t origin;        // cell of the origin, 0 where the number is closed or unknown
+  uint32_t history;       // cell of the first later call
+  uint8_t history_count;  // no more than 255
   std::atomic<uint8_t> flags;
-  uint8_t reserved;
+  uint16_t history_changes;  // raised with each change of the history
   FdIdentity identity;
 };
 
 struct FdTable::Root {
   std::atomic<uint64_t> free_cells;  // tag in the upper half against ABA, cell number in the lower
+  std::atomic<uint64_t> dropped;
+  RegionOffset calls;
+  uint64_t call_count;
   std::atomic<RegionOffset> chunks[kChunks];
 };
 
@@ -71,11 +94,67 @@ bool FdTable::Create(Region* region) {
   return root_ != 0;
 }
 
+bool FdTable::Open(Region* region) {
+  region_ = region;
+  root_ = region->header()->fd_table;
+  if (!region->Has<Root>(root_)) return false;
+  const Root* root = region->At<Root>(root_);
+  if (!region->Has<StoredCall>(root->calls, root->call_count)) return false;
+  auto* stored = region->At<StoredCall>(root->calls);
+  opened_calls_.resize(root->call_count);
+  for (CallInfo& call : opened_calls_) {
+    stored->name[sizeof(stored->name) - 1] = '\0';
+    call.name = stored->name;
+    for (int i = 0; i < kMaxArguments; ++i) {
+      auto& argument = stored->arguments[i];
+      argument.name[sizeof(argument.name) - 1] = '\0';
+      call.arguments[i] = {argument.name, argument.kind};
+    }
+    ++stored;
+  }
+  calls_ = opened_calls_;
+  return true;
+}
+
+bool FdTable::SetCalls(std::span<const CallInfo> calls) {
+  calls_ = calls;
+  Root* root = region_->At<Root>(root_);
+  const RegionOffset at = region_->Allocate(calls.size() * sizeof(StoredCall));
+  if (at == 0) return false;
+  auto* stored = region_->At<StoredCall>(at);
+  bool fits = true;
+  for (const CallInfo& call : calls) {
+    fits = fits && StoreText(call.name, stored->name);
+    for (int i = 0; i < kMaxArguments; ++i) {
+      fits = fits && StoreText(call.arguments[i].name, stored->arguments[i].name);
+      stored->arguments[i].kind = call.arguments[i].kind;
+    }
+    ++stored;
+  }
+  root->calls = at;
+  root->call_count = calls.size();
+  return fits;
+}
+
+const CallInfo& FdTable::call(CallId id) const {
+  const auto index = static_cast<size_t>(id);
+  return index < calls_.size() ? calls_[index] : kUnknownCall;
+}
+
+uint64_t FdTable::dropped() const {
+  return region_->At<Root>(root_)->dropped.load(std::memory_order_relaxed);
+}
+
+void FdTable::CountDropped() const {
+  region_->At<Root>(root_)->dropped.fetch_add(1, std::memory_order_relaxed);
+}
+
 FdTable::Slot* FdTable::FindSlot(int fd) const {
   if (fd < 0 || fd >= kMaxFd) return nullptr;
   const RegionOffset chunk =
       region_->At<Root>(root_)->chunks[fd / kSlotsPerChunk].load(std::memory_order_acquire);
-  return chunk == 0 ? nullptr : region_->At<Slot>(chunk) + fd % kSlotsPerChunk;
+  return region_->Has<Slot>(chunk, kSlotsPerChunk) ? region_->At<Slot>(chunk) + fd % kSlotsPerChunk
+                                                   : nullptr;
 }
 
 FdTable::Slot* FdTable::FindOrMakeSlot(int fd) {
@@ -104,7 +183,7 @@ bool FdTable::Lock(Slot* slot, uint8_t lost_otherwise) const {
     }
   }
   slot->flags.fetch_or(lost_otherwise, std::memory_order_relaxed);
-  dropped_.fetch_add(1, std::memory_order_relaxed);
+  CountDropped();
   return false;
 }
 
@@ -217,7 +296,8 @@ void FdTable::RecordHistory(int fd, const CallRecord& step) {
     } else {
       // The last place is written again and again: the newest step is worth more than the middle.
       Fill(Cell(*link), step);
-      if (slot->history_count < UINT16_MAX) ++slot->history_count;
+      if (slot->history_count < UINT8_MAX) ++slot->history_count;
+      ++slot->history_changes;
     }
   }
   Unlock(slot);
@@ -292,7 +372,7 @@ void FdTable::CancelReplace(int fd, const Replacement& taken) {
     if ((slot->state.load(std::memory_order_relaxed) & ~kLocked) == taken.generation) {
       slot->origin = taken.origin_cell;
       slot->history = taken.history_cell;
-      slot->history_count = static_cast<uint16_t>(taken.history_count);
+      slot->history_count = static_cast<uint8_t>(taken.history_count);
       slot->identity = taken.identity;
       // Added to what is there: an event may have been lost since.
       slot->flags.fetch_or(taken.flags, std::memory_order_relaxed);
@@ -310,11 +390,17 @@ std::optional<FdEntry> FdTable::Copy(int fd) const {
   CallRecord steps[kMaxHistory];
   int kept = 0;
   FdEntry entry;
+  entry.fd = fd;
+  if (slot->flags.load(std::memory_order_relaxed) & kChanging) {
+    entry.changing = true;
+    return entry;
+  }
   if (!Lock(slot, 0)) return std::nullopt;
   const uint8_t flags = slot->flags.load(std::memory_order_relaxed);
-  const bool has_origin = slot->origin != 0;
+  const bool has_origin = HasCell(slot->origin);
   if (has_origin) entry.origin = *Cell(slot->origin);
-  for (uint32_t cell = slot->history; cell != 0 && kept < kMaxHistory; cell = Cell(cell)->next) {
+  for (uint32_t cell = slot->history; HasCell(cell) && kept < kMaxHistory;
+       cell = Cell(cell)->next) {
     steps[kept++] = *Cell(cell);
   }
   entry.history_cut = slot->history_count > kMaxHistory;
@@ -325,9 +411,72 @@ std::optional<FdEntry> FdTable::Copy(int fd) const {
   entry.lost = flags & kLost;
   entry.history_cut |= (flags & kHistoryLost) != 0;
   if (!has_origin && !entry.inherited && !entry.lost) return std::nullopt;
-  entry.fd = fd;
   entry.history.assign(steps, steps + kept);
   return entry;
+}
+
+bool FdTable::HasCell(uint32_t cell) const {
+  return region_->Has<CallRecord>(static_cast<RegionOffset>(cell) * kUnit);
+}
+
+bool FdTable::CopySlots(const CopyAgain& again) {
+  if (!again(root_, sizeof(Root))) return false;
+  for (const auto& chunk : region_->At<Root>(root_)->chunks) {
+    const RegionOffset at = chunk.load(std::memory_order_relaxed);
+    if (region_->Has<Slot>(at, kSlotsPerChunk) && !again(at, kSlotsPerChunk * sizeof(Slot))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool FdTable::Update(int fd, const CopyAgain& again) {
+  // Enough for a slot that is written to as often as a busy thread can.
+  constexpr int kTries = 64;
+  if (fd < 0 || fd >= kMaxFd) return true;
+  if (FindSlot(fd) == nullptr) {
+    const size_t chunk = offsetof(Root, chunks) + static_cast<size_t>(fd / kSlotsPerChunk) *
+                                                      sizeof(std::atomic<RegionOffset>);
+    if (!again(root_ + chunk, sizeof(RegionOffset))) return false;
+  }
+  Slot* slot = FindSlot(fd);
+  if (slot == nullptr) return true;
+  const auto at = static_cast<RegionOffset>(reinterpret_cast<char*>(slot) - region_->At<char>(0));
+  for (int tries = 0; tries < kTries; ++tries) {
+    char before[sizeof(Slot)];
+    std::memcpy(before, static_cast<const void*>(slot), sizeof(before));
+    if (!again(at, sizeof(Slot))) break;
+    const bool locked = slot->state.load(std::memory_order_relaxed) & kLocked;
+    if (!locked && std::memcmp(before, static_cast<const void*>(slot), sizeof(before)) == 0) {
+      return true;
+    }
+    if (locked) {
+      sched_yield();
+      continue;
+    }
+    const auto copy_cell = [&](uint32_t cell) {
+      return HasCell(cell) && again(static_cast<RegionOffset>(cell) * kUnit, sizeof(CallRecord));
+    };
+    copy_cell(slot->origin);
+    uint32_t cell = slot->history;
+    for (int i = 0; i < kMaxHistory && copy_cell(cell); ++i) cell = Cell(cell)->next;
+  }
+  slot->state.fetch_and(~kLocked, std::memory_order_relaxed);
+  slot->flags.fetch_or(kChanging, std::memory_order_relaxed);
+  return false;
+}
+
+std::vector<int> FdTable::Numbers() const {
+  std::vector<int> numbers;
+  for (int fd = 0; fd < kMaxFd; ++fd) {
+    const Slot* slot = FindSlot(fd);
+    if (slot == nullptr) {
+      fd += kSlotsPerChunk - 1;  // the whole chunk
+    } else if (slot->origin != 0 || slot->flags.load(std::memory_order_relaxed) != 0) {
+      numbers.push_back(fd);
+    }
+  }
+  return numbers;
 }
 
 }  // namespace fdorigin

@@ -6,12 +6,13 @@
 //
 // Who calls it: the Record and End functions in hook context, on any thread. Order matters
 // (docs/hook-context.md): an end is recorded before the number is free, an open after it is taken.
-// Copy() at the dump, on any thread.
+// Copy() at the dump, on any thread; of a copied region on one.
 #ifndef FDORIGIN_AGENT_FDTABLE_FD_TABLE_H_
 #define FDORIGIN_AGENT_FDTABLE_FD_TABLE_H_
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -39,6 +40,7 @@ struct FdEntry {
   bool history_cut = false;         // there were more steps than are kept, or one was lost
   bool inherited = false;           // open when the agent came; `origin` is empty
   bool lost = false;                // an open or an end of this number could not be recorded
+  bool changing = false;            // it was being written all the while: nothing else is known
 };
 
 class FdTable {
@@ -47,10 +49,15 @@ class FdTable {
   static constexpr int kMaxHistory = 16;  // steps kept: the first and the latest
 
   bool Create(Region* region);
+  // Over a region that is a copy of another process's: for Update(), Copy() and Numbers(). False
+  // where it has no table.
+  bool Open(Region* region);
 
-  // The list of hooked calls, by CallId. Set once, before the first hook is in place.
-  void SetCalls(std::span<const CallInfo> calls) { calls_ = calls; }
-  const CallInfo& call(CallId id) const { return calls_[static_cast<size_t>(id)]; }
+  // The list of hooked calls, by CallId. Set once, before the first hook is in place; `calls`
+  // outlives the table. The region gets a copy, for who reads it from outside.
+  bool SetCalls(std::span<const CallInfo> calls);
+  // What is no call of the list has the name "unknown".
+  const CallInfo& call(CallId id) const;
 
   // A new descriptor: replaces whatever was known of the number.
   HOOK_SAFE void RecordOpen(int fd, const FdIdentity& identity, const CallRecord& origin);
@@ -87,9 +94,22 @@ class FdTable {
   // What is known of `fd` now; nothing where no event was seen since the number was last closed.
   std::optional<FdEntry> Copy(int fd) const;
 
+  // For a region that is a copy of one that lives on. Such a copy is not of one moment: a record
+  // may be another's by the time that it is read, after the slot that led to it. Update() brings
+  // what is kept of `fd` up to date and proves it to be of one moment: it reads the slot, what the
+  // slot leads to, and the slot once more. `again` copies a part of the region anew; false where it
+  // cannot. False where the slot changed, or was locked, all the while: then Copy() has an entry
+  // that says so. Needs a copy of which the slots are older than the rest; CopySlots() makes one.
+  using CopyAgain = std::function<bool(RegionOffset at, size_t bytes)>;
+  bool CopySlots(const CopyAgain& again);
+  bool Update(int fd, const CopyAgain& again);
+
+  // Every number of which something is known, ascending.
+  std::vector<int> Numbers() const;
+
   // Events that were not recorded: no room, a number out of range, a slot that stayed locked.
-  uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
-  HOOK_SAFE void CountDropped() { dropped_.fetch_add(1, std::memory_order_relaxed); }
+  uint64_t dropped() const;
+  HOOK_SAFE void CountDropped() const;
 
  private:
   struct Root;
@@ -106,11 +126,12 @@ class FdTable {
   HOOK_SAFE void Install(Slot* slot, const FdIdentity& identity, const CallRecord& origin);
   HOOK_SAFE void Empty(Slot* slot);
   HOOK_SAFE CallRecord* Cell(uint32_t cell) const;
+  bool HasCell(uint32_t cell) const;
 
   Region* region_ = nullptr;
   RegionOffset root_ = 0;
   std::span<const CallInfo> calls_;
-  mutable std::atomic<uint64_t> dropped_{0};
+  std::vector<CallInfo> opened_calls_;  // what `calls_` is of after Open()
 };
 
 }  // namespace fdorigin

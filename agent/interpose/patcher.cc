@@ -68,6 +68,7 @@ struct State {
   ImageTable* images = nullptr;
   StringStore* strings = nullptr;
   NativeMethods* native_methods = nullptr;
+  FactStore* facts = nullptr;
   std::unordered_map<std::string_view, Slotted> functions;
   std::unordered_map<std::string_view, ExtraHook> extras;
   std::vector<Known> known;
@@ -88,6 +89,8 @@ constinit thread_local bool scanning = false;
 
 // There is, or was, a link-map namespace beside the base one. dl_iterate_phdr does not tell.
 constinit std::atomic<bool> other_namespace{false};
+constexpr const char* kOtherNamespace = "libraries of another link-map namespace (dlmopen)";
+constexpr const char* kOwnLibc = "they have a libc of their own";
 
 // How long a thread waits for another one's scan. The other may itself wait for the loader's lock,
 // which this thread holds if it is in the constructor of a library.
@@ -161,12 +164,18 @@ ImageRole RoleOf(const State& state, const ElfImage& image, const std::string& p
   return ImageRole::kOther;
 }
 
-// Once each: a library that is loaded again and again is refused the same slots every time.
-void Refuse(State& state, const std::string& what, const std::string& reason) {
+// Once each: a library that is loaded again and again is refused the same slots every time. False
+// where it was known.
+bool AddRefusal(State& state, const std::string& what, const std::string& reason) {
   for (const Patcher::Refusal& known : state.totals.refused) {
-    if (known.what == what && known.reason == reason) return;
+    if (known.what == what && known.reason == reason) return false;
   }
   state.totals.refused.push_back({what, reason});
+  return true;
+}
+
+void Refuse(State& state, const std::string& what, const std::string& reason) {
+  if (AddRefusal(state, what, reason)) state.facts->Note(FactKind::kRefused, what, reason);
 }
 
 struct Write {
@@ -420,6 +429,9 @@ bool Scan(State& state) {
     known.hook = writes.front().hook;
   }
   state.totals.libraries = static_cast<int>(state.known.size());
+  FactNumbers& numbers = state.facts->numbers();
+  numbers.libraries.store(static_cast<uint32_t>(state.totals.libraries), std::memory_order_relaxed);
+  numbers.slots.store(static_cast<uint32_t>(state.totals.slots), std::memory_order_relaxed);
   state.adds = listing.adds;
   state.subs = listing.subs;
   return complete;
@@ -446,14 +458,17 @@ void Patcher::NoteNativeMethods(NativeMethods* methods) { Get().native_methods =
 
 void Patcher::AddExtra(const ExtraHook& hook) { Get().extras.emplace(hook.name, hook); }
 
-void Patcher::Start(ImageTable* images, StringStore* strings, bool libc, EntryMoment moment) {
+void Patcher::Start(ImageTable* images, StringStore* strings, FactStore* facts, bool libc,
+                    EntryMoment moment) {
   State& state = Get();
   const std::lock_guard lock(state.mutex);
   state.images = images;
   state.strings = strings;
+  state.facts = facts;
   LibcEntries entries;
   if (libc) entries = PatchLoadedLibc(moment);
   state.totals.libc_entries = entries.patched;
+  for (const std::string& name : entries.patched) facts->Note(FactKind::kLibcEntry, name);
   for (const RefusedEntry& refused : entries.refused) {
     Refuse(state, "entry of " + refused.name, refused.reason);
   }
@@ -512,7 +527,12 @@ std::vector<std::string> Patcher::ImagesWithSystemCalls() {
   return paths;
 }
 
-void Patcher::NoteNamespace() { other_namespace.store(true, std::memory_order_relaxed); }
+void Patcher::NoteNamespace() {
+  FactStore* facts = Get().facts;
+  if (!other_namespace.exchange(true, std::memory_order_relaxed) && facts != nullptr) {
+    facts->Note(FactKind::kRefused, kOtherNamespace, kOwnLibc);
+  }
+}
 
 bool Patcher::IsHooked(const char* name) { return Get().functions.contains(name); }
 
@@ -529,8 +549,7 @@ Patcher::Totals Patcher::GetTotals() {
   State& state = Get();
   const std::lock_guard lock(state.mutex);
   if (other_namespace.load(std::memory_order_relaxed)) {
-    Refuse(state, "libraries of another link-map namespace (dlmopen)",
-           "they have a libc of their own");
+    AddRefusal(state, kOtherNamespace, kOwnLibc);
   }
   return state.totals;
 }

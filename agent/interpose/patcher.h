@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arch/entry_patch.h"
+#include "base/fact_store.h"
 #include "base/image_table.h"
 #include "base/native_methods.h"
 #include "base/string_store.h"
@@ -38,10 +39,10 @@ class Patcher {
     std::vector<Refusal> refused;
   };
 
-  // Both stay valid for good. Patches all that is loaded, and from then on what is loaded later.
-  // `libc`: also the entries of libc's own functions, which then need no slots.
-  // `moment`: whether other threads are about.
-  static void Start(ImageTable* images, StringStore* strings, bool libc,
+  // All stay valid for good; `facts` learns what GetTotals() says. Patches all that is loaded, and
+  // from then on what is loaded later. `libc`: also the entries of libc's own functions, which then
+  // need no slots. `moment`: whether other threads are about.
+  static void Start(ImageTable* images, StringStore* strings, FactStore* facts, bool libc,
                     EntryMoment moment = EntryMoment::kStart);
   // Has the native methods of the JDK's libraries noted. Before Start().
   static void NoteNativeMethods(NativeMethods* methods);

@@ -265,7 +265,9 @@ void Recorder::Opened(CallId call, const void* frame, int fd, const CallArgument
     struct stat status;
     FdIdentity identity;
     if (Identify(fd, &status, &identity)) {
-      table->RecordOpen(fd, identity, MakeRecord(call, frame, arguments, WantsStack(status)));
+      CallRecord record = MakeRecord(call, frame, arguments, WantsStack(status));
+      record.file_type = (status.st_mode & S_IFMT) >> 12 & 0xf;
+      table->RecordOpen(fd, identity, record);
     }
     Leave();
   }
@@ -352,8 +354,9 @@ void Recorder::Replaced(CallId call, const void* frame, int fd, const FdTable::R
     struct stat status;
     FdIdentity identity;
     if (Identify(fd, &status, &identity)) {
-      table->FinishReplace(fd, taken, identity,
-                           MakeRecord(call, frame, arguments, WantsStack(status)));
+      CallRecord record = MakeRecord(call, frame, arguments, WantsStack(status));
+      record.file_type = (status.st_mode & S_IFMT) >> 12 & 0xf;
+      table->FinishReplace(fd, taken, identity, record);
     } else {
       table->CancelReplace(fd, taken);
     }

@@ -37,6 +37,7 @@
 #include "jvm/trigger_thread.h"
 #include "jvm/vm_facts.h"
 #include "jvm/walk_check.h"
+#include "report/host.h"
 #include "stack/stack_recorder.h"
 #include "symbolize/utf8.h"
 
@@ -64,7 +65,7 @@ class Agent {
         options_(options),
         watches_checkpoints_(options.on_checkpoint),
         stack_recorder_(&recordings_.images, &native_walker_, &java_walker_, &recordings_.stacks),
-        walk_check_(jvmti, &java_walker_, &recordings_.methods),
+        walk_check_(jvmti, &java_walker_, &recordings_.methods, &recordings_.facts),
         reporter_(options, &recordings_, jvmti, &walk_check_),
         watcher_(jvmti, &recordings_.table, &reporter_),
         trigger_thread_(jvmti, &reporter_) {}
@@ -86,6 +87,7 @@ class Agent {
   void ReadVm(JNIEnv* jni, jthread thread);
   void OpenToJava(JNIEnv* jni);
   void StartTriggers(JNIEnv* jni);
+  void NoteProcess(EntryMoment moment);
   void NoteInherited();
 
   void OnVmInit(JNIEnv* jni, jthread thread);
@@ -114,7 +116,9 @@ constinit Agent* agent = nullptr;
 absl::Status Agent::CreateTables() {
   Region* region = &recordings_.region;
   const bool created = region->Create(options_.memory_bytes) &&
-                       recordings_.strings.Create(region) && recordings_.images.Create(region) &&
+                       recordings_.strings.Create(region) &&
+                       recordings_.facts.Create(region, &recordings_.strings) &&
+                       recordings_.images.Create(region) &&
                        recordings_.stacks.Create(region) && recordings_.table.Create(region) &&
                        recordings_.methods.Create(region, &recordings_.strings) &&
                        native_walker_.Create(region, &recordings_.images) &&
@@ -164,6 +168,18 @@ absl::Status Agent::ListenToVm() {
   return absl::OkStatus();
 }
 
+// What a core file does not tell, or who looks from outside cannot ask.
+void Agent::NoteProcess(EntryMoment moment) {
+  FactStore& facts = recordings_.facts;
+  facts.Note(FactKind::kHostName, HostName());
+  for (const std::string& word : CommandLine()) facts.Note(FactKind::kCommandWord, word);
+  FactNumbers& numbers = facts.numbers();
+  numbers.pid.store(getpid());
+  numbers.started_at_ns.store(ProcessStartNs().value_or(0));
+  numbers.since_startup.store(moment == EntryMoment::kStart);
+  numbers.libc_entries.store(options_.libc);
+}
+
 // What is open already is not ours to explain, and is called inherited. The hooks are in place when
 // this runs, so that nothing falls between.
 void Agent::NoteInherited() {
@@ -191,6 +207,7 @@ absl::Status Agent::Start() {
 
 void Agent::StartHooks(EntryMoment moment) {
   recordings_.table.SetCalls(HookedCalls());
+  NoteProcess(moment);
   stack_recorder_.SetDepths(options_.java_depth, options_.native_depth);
   Recorder::Install(&recordings_.table, &stack_recorder_, &recordings_.strings,
                     options_.sockets_only);
@@ -200,7 +217,8 @@ void Agent::StartHooks(EntryMoment moment) {
     Patcher::NoteNativeMethods(&native_methods_);
   }
   PrepareHooks();
-  Patcher::Start(&recordings_.images, &recordings_.strings, options_.libc, moment);
+  Patcher::Start(&recordings_.images, &recordings_.strings, &recordings_.facts, options_.libc,
+                 moment);
   NoteInherited();
 }
 

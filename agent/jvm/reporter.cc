@@ -22,7 +22,7 @@ constinit thread_local bool writing = false;
 
 }  // namespace
 
-Reporter::Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti,
+Reporter::Reporter(const Options& options, Recordings* recordings, jvmtiEnv* jvmti,
                    WalkCheck* walk_check)
     : options_(options), recordings_(recordings), jvmti_(jvmti), walk_check_(walk_check) {
   const OwnWork own_work;
@@ -33,6 +33,23 @@ void Reporter::ReadJvmInfo(JNIEnv* jni) {
   jvm_.name = SystemProperty(jni, "java.vm.name");
   jvm_.version = SystemProperty(jni, "java.vm.version");
   jvm_.vendor = SystemProperty(jni, "java.vm.vendor");
+  recordings_->facts.Note(FactKind::kJvmName, jvm_.name);
+  recordings_->facts.Note(FactKind::kJvmVersion, jvm_.version);
+  recordings_->facts.Note(FactKind::kJvmVendor, jvm_.vendor);
+}
+
+void Reporter::NoteRestore() {
+  restored_.store(true, std::memory_order_relaxed);
+  FactNumbers& numbers = recordings_->facts.numbers();
+  numbers.restored.store(true, std::memory_order_relaxed);
+  numbers.pid.store(getpid(), std::memory_order_relaxed);
+  numbers.started_at_ns.store(ProcessStartNs().value_or(0), std::memory_order_relaxed);
+  recordings_->facts.Note(FactKind::kHostName, HostName());
+}
+
+void Reporter::AddRefusal(RefusedHook refusal) {
+  recordings_->facts.Note(FactKind::kRefused, refusal.what, refusal.reason);
+  refusals_.push_back(std::move(refusal));
 }
 
 std::string Reporter::CurrentThreadName(JNIEnv* jni) const {
@@ -111,8 +128,7 @@ absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger tr
   if (jni != nullptr) walk_check_->Compare(jni);
   const std::string refusal = walk_check_->refusal();
   if (!refusal.empty()) {
-    input.coverage.refused.push_back(
-        {"the JVM's own data, for Java stacks", refusal, /*hides_calls=*/false});
+    input.coverage.refused.push_back({WalkCheck::kJvmData, refusal, /*hides_calls=*/false});
   }
   const bool found_wrong = walk_check_->found_wrong();
   input.coverage.refused.insert(input.coverage.refused.end(), refusals_.begin(), refusals_.end());

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/fact_store.h"
 #include "base/image_table.h"
 #include "base/options.h"
 #include "base/region.h"
@@ -32,6 +33,7 @@ namespace fdorigin {
 struct Recordings {
   Region region;
   StringStore strings;
+  FactStore facts;
   ImageTable images;
   StackStore stacks;
   MethodStore methods;
@@ -45,14 +47,13 @@ enum class SummaryTo {
 
 class Reporter {
  public:
-  Reporter(const Options& options, const Recordings* recordings, jvmtiEnv* jvmti,
-           WalkCheck* walk_check);
+  Reporter(const Options& options, Recordings* recordings, jvmtiEnv* jvmti, WalkCheck* walk_check);
 
   // On VMInit: asks the VM for its name.
   void ReadJvmInfo(JNIEnv* jni);
 
   // The process was restored from a checkpoint, as the VM says. On any thread.
-  void NoteRestore() { restored_.store(true, std::memory_order_relaxed); }
+  void NoteRestore();
 
   // The agent was loaded into a running JVM. Before the first report.
   void SetAttached() { attached_ = true; }
@@ -61,7 +62,7 @@ class Reporter {
   void SetOptions(const Options& options);
 
   // Something that is not watched, for coverage.refused. Before the first report.
-  void AddRefusal(RefusedHook refusal) { refusals_.push_back(std::move(refusal)); }
+  void AddRefusal(RefusedHook refusal);
 
   // Writes the report and the summary. A failure is one line on stderr, and the status.
   // `jni`: null where the VM cannot be asked, before and after its live phase; then Java frames
@@ -92,7 +93,7 @@ class Reporter {
 
   mutable std::mutex options_mutex_;
   Options options_;
-  const Recordings* recordings_;
+  Recordings* recordings_;
   jvmtiEnv* jvmti_;
   WalkCheck* walk_check_;
   JvmInfo jvm_;

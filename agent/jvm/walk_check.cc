@@ -43,8 +43,7 @@ std::string Describe(const MethodName& method, int64_t bci) {
 
 void WalkCheck::Start(JNIEnv* jni, const VmStructs& structs) {
   if (!walker_->CanReadOwnData()) {
-    const std::lock_guard lock(mutex_);
-    refusal_ = structs.missing.empty() ? "Thread.eetop" : structs.missing;
+    Refuse(structs.missing.empty() ? "Thread.eetop" : structs.missing);
     return;
   }
   version_is_known_ = structs.layout.compared;
@@ -155,8 +154,8 @@ void WalkCheck::Compare(JNIEnv* jni) {
   if (!difference.empty()) {
     walker_->FindWrong();
     jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
-    const std::lock_guard lock(mutex_);
-    if (refusal_.empty()) refusal_ = "it differs from what the JVM says: " + difference;
+    facts_->numbers().methods_wrong.store(1);
+    Refuse("it differs from what the JVM says: " + difference);
     return;
   }
   if (!whole || !bytecode) return;
@@ -166,6 +165,13 @@ void WalkCheck::Compare(JNIEnv* jni) {
     // Only AsyncGetCallTrace needs it.
     jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
   }
+}
+
+void WalkCheck::Refuse(std::string reason) {
+  const std::lock_guard lock(mutex_);
+  if (!refusal_.empty()) return;
+  refusal_ = std::move(reason);
+  facts_->Note(FactKind::kRefused, kJvmData, refusal_);
 }
 
 std::string WalkCheck::refusal() const {

@@ -15,6 +15,7 @@
 #include <mutex>
 #include <string>
 
+#include "base/fact_store.h"
 #include "stack/java_walker.h"
 #include "stack/method_store.h"
 
@@ -22,9 +23,12 @@ namespace fdorigin {
 
 class WalkCheck {
  public:
+  // What a refusal is about, in the report.
+  static constexpr const char* kJvmData = "the JVM's own data, for Java stacks";
+
   // All stay valid for good.
-  WalkCheck(jvmtiEnv* jvmti, JavaWalker* walker, const MethodStore* methods)
-      : jvmti_(jvmti), walker_(walker), methods_(methods) {}
+  WalkCheck(jvmtiEnv* jvmti, JavaWalker* walker, const MethodStore* methods, FactStore* facts)
+      : jvmti_(jvmti), walker_(walker), methods_(methods), facts_(facts) {}
 
   // Once, after JavaWalker::Start(). `structs`: what the walker was given.
   void Start(JNIEnv* jni, const VmStructs& structs);
@@ -44,6 +48,7 @@ class WalkCheck {
   // Class preparations after which none is looked at any more.
   static constexpr uint32_t kLast = 1 << 14;
 
+  void Refuse(std::string reason);
   bool ListenToClasses(JNIEnv* jni);
   void OnClassPrepare(JNIEnv* jni);
   void LoadSomeClass(JNIEnv* jni);
@@ -54,6 +59,7 @@ class WalkCheck {
   jvmtiEnv* own_jvmti_ = nullptr;
   JavaWalker* walker_;
   const MethodStore* methods_;
+  FactStore* facts_;  // the refusal, for who reads it from outside
   bool version_is_known_ = false;
   std::atomic<uint32_t> preparations_{0};
   std::atomic<int> compiled_{0};

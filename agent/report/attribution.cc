@@ -76,6 +76,7 @@ const std::string& Attributor::WaysUnseen() {
 Attribution Attributor::Of(const OpenDescriptor& descriptor) {
   if (!descriptor.entry) return Untraced("not seen by any hook: made " + WaysUnseen());
   const FdEntry& entry = *descriptor.entry;
+  if (entry.changing) return Untraced("what is known of it changed while it was looked at");
   if (entry.lost) return Untraced("recording was lost");
   if (descriptor.identity == FdIdentity()) return Untraced("it changed while it was looked at");
   if (entry.identity == FdIdentity()) return Untraced("its identity was not recorded");

@@ -21,13 +21,20 @@ int64_t NowNs(clockid_t clock) {
 
 }  // namespace
 
+ProcessFacts DescribeProcess() {
+  return {.ppid = getppid(),
+          .host_name = HostName(),
+          .command_line = CommandLine(),
+          .started_at_ns = ProcessStartNs()};
+}
+
 std::string HostName() {
   char name[HOST_NAME_MAX + 1] = {};
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
 }
 
-std::vector<std::string> CommandLine() {
-  const std::string content = ReadSmallFile("/proc/self/cmdline");
+std::vector<std::string> CommandLine(const std::string& proc) {
+  const std::string content = ReadSmallFile(proc + "/cmdline");
   std::vector<std::string> words;
   std::string_view rest = content;
   while (!rest.empty()) {
@@ -39,9 +46,9 @@ std::vector<std::string> CommandLine() {
   return words;
 }
 
-std::optional<uint64_t> ProcessStartTicks() {
+std::optional<uint64_t> ProcessStartTicks(const std::string& proc) {
   constexpr int kStartTime = 22;  // the field's number in proc(5), where "state" is 3
-  const std::string content = ReadSmallFile("/proc/self/stat");
+  const std::string content = ReadSmallFile(proc + "/stat");
   // The second field, the command's name in parentheses, may hold spaces and parentheses itself.
   const size_t name_end = content.rfind(") ");
   if (name_end == std::string::npos) return std::nullopt;
@@ -56,8 +63,8 @@ std::optional<uint64_t> ProcessStartTicks() {
   return ticks;
 }
 
-std::optional<int64_t> ProcessStartNs() {
-  const std::optional<uint64_t> ticks = ProcessStartTicks();
+std::optional<int64_t> ProcessStartNs(const std::string& proc) {
+  const std::optional<uint64_t> ticks = ProcessStartTicks(proc);
   const long per_second = sysconf(_SC_CLK_TCK);
   if (!ticks || per_second <= 0) return std::nullopt;
   // Ticks since boot, suspended time included. What /proc/stat calls btime is this same difference,

@@ -12,18 +12,28 @@
 
 namespace fdorigin {
 
+// What a report says of the process.
+struct ProcessFacts {
+  int ppid = 0;
+  std::string host_name;
+  std::vector<std::string> command_line;
+  std::optional<int64_t> started_at_ns;  // CLOCK_REALTIME
+};
+// Of this process.
+ProcessFacts DescribeProcess();
+
 // The node name; "" where it cannot be had.
 std::string HostName();
 
-// The words of /proc/self/cmdline.
-std::vector<std::string> CommandLine();
+// The words of `proc`/cmdline.
+std::vector<std::string> CommandLine(const std::string& proc = "/proc/self");
 
 // When the process started, in clock ticks since the machine did: the same for as long as it is
 // this process, and another one after criu has made it again.
-std::optional<uint64_t> ProcessStartTicks();
+std::optional<uint64_t> ProcessStartTicks(const std::string& proc = "/proc/self");
 
 // When the process started, in nanoseconds since 1970, to about 10 ms.
-std::optional<int64_t> ProcessStartNs();
+std::optional<int64_t> ProcessStartNs(const std::string& proc = "/proc/self");
 
 }  // namespace fdorigin
 

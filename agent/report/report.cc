@@ -321,18 +321,17 @@ json TriggerToJson(const Trigger& trigger, const JoinedFailures& joined) {
 
 json ProcessToJson(const ReportInput& input) {
   json command_line = json::array();
-  for (const std::string& argument : CommandLine()) command_line.push_back(EscapeToUtf8(argument));
+  const ProcessFacts process = input.process ? *input.process : DescribeProcess();
+  for (const std::string& word : process.command_line) command_line.push_back(EscapeToUtf8(word));
   json object = {{"pid", input.snapshot->pid},
-                 {"ppid", getppid()},
-                 {"hostname", EscapeToUtf8(HostName())},
+                 {"ppid", process.ppid},
+                 {"hostname", EscapeToUtf8(process.host_name)},
                  {"commandLine", std::move(command_line)},
                  {"jvm",
                   {{"name", EscapeToUtf8(input.jvm.name)},
                    {"version", EscapeToUtf8(input.jvm.version)},
                    {"vendor", EscapeToUtf8(input.jvm.vendor)}}}};
-  if (const std::optional<int64_t> started = ProcessStartNs()) {
-    object["startedAt"] = FormatTime(*started);
-  }
+  if (process.started_at_ns) object["startedAt"] = FormatTime(*process.started_at_ns);
   return object;
 }
 

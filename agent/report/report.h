@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "fdtable/fd_table.h"
 #include "nlohmann/json_fwd.hpp"
+#include "report/host.h"
 #include "report/snapshot.h"
 #include "symbolize/symbolized_frame.h"
 
@@ -68,6 +69,8 @@ struct ReportInput {
   Trigger trigger;
   Coverage coverage;
   JvmInfo jvm;
+  // Nothing: this very process.
+  std::optional<ProcessFacts> process;
   // The symbolized frames of a stack, innermost first. Called once per distinct stack.
   std::function<std::vector<SymbolizedFrame>(StackId)> stack;
   // Whether Java frames of this stack were left out because the way in which they were read has

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "base/spare_descriptors.h"
+#include "report/descriptor_source.h"
 #include "report/peers.h"
 #include "report/socket_details.h"
 #include "report/text.h"
@@ -45,8 +46,7 @@ std::string_view RegularKind(std::string_view target, const struct stat& status)
   return "file";
 }
 
-// The contract's word for what a descriptor is.
-std::string_view KindOf(std::string_view target, const struct stat& status) {
+std::string_view KindWord(std::string_view target, const struct stat& status) {
   constexpr std::string_view kAnonymous = "anon_inode:";
   if (target.starts_with(kAnonymous)) return AnonymousKind(target.substr(kAnonymous.size()));
   switch (status.st_mode & S_IFMT) {
@@ -74,39 +74,30 @@ std::string ReadTarget(int fd) {
   return size > 0 ? std::string(target, static_cast<size_t>(size)) : std::string();
 }
 
-std::vector<std::string> ReadFlags(int fd) {
-  std::vector<std::string> flags;
-  const int descriptor_flags = fcntl(fd, F_GETFD);
-  if (descriptor_flags >= 0 && (descriptor_flags & FD_CLOEXEC) != 0) flags.push_back("cloexec");
-  const int status_flags = fcntl(fd, F_GETFL);
-  if (status_flags >= 0 && (status_flags & O_NONBLOCK) != 0) flags.push_back("nonblock");
-  if (status_flags >= 0 && (status_flags & O_APPEND) != 0) flags.push_back("append");
-  return flags;
-}
-
 // Everything about one number. False where it is not open. What was read is thrown away and read
 // again where the number meant something else at the end than at the start.
-bool ReadDescriptor(int fd, const FdTable& table, OpenDescriptor* descriptor, SocketFacts* facts) {
+bool ReadDescriptor(int fd, DescriptorSource* source, OpenDescriptor* descriptor,
+                    SocketFacts* facts) {
   for (int tries = 0; tries < kTries; ++tries) {
     struct stat before = {};
-    if (fstat(fd, &before) != 0) return false;
+    if (!source->Stat(fd, &before)) return false;
     *descriptor = {};
     *facts = {};
     descriptor->fd = fd;
     descriptor->identity = {before.st_dev, before.st_ino};
     descriptor->mode = before.st_mode;
-    descriptor->entry = table.Copy(fd);
-    descriptor->target = ReadTarget(fd);
+    descriptor->entry = source->Entry(fd);
+    descriptor->target = source->Target(fd);
     descriptor->kind = KindOf(descriptor->target, before);
-    descriptor->flags = ReadFlags(fd);
+    descriptor->flags = source->Flags(fd);
     if (S_ISSOCK(before.st_mode)) {
-      if (std::optional<SocketFacts> read = ReadSocket(fd)) {
+      if (std::optional<SocketFacts> read = source->Socket(fd)) {
         *facts = std::move(*read);
         descriptor->socket = facts->details;
       }
     }
     struct stat after = {};
-    if (fstat(fd, &after) != 0) return false;
+    if (!source->Stat(fd, &after)) return false;
     if (after.st_dev == before.st_dev && after.st_ino == before.st_ino) return true;
   }
   // It changes faster than it can be read: the number is open, and no more is known of it.
@@ -154,15 +145,33 @@ std::vector<int> OpenNumbers() {
   return listed ? numbers : ProbeNumbers();
 }
 
+class OwnDescriptors : public DescriptorSource {
+ public:
+  explicit OwnDescriptors(const FdTable& table) : table_(table) {}
+
+  int Pid() override { return getpid(); }
+  std::vector<int> Numbers() override { return OpenNumbers(); }
+  bool Stat(int fd, struct stat* status) override { return fstat(fd, status) == 0; }
+  std::optional<FdEntry> Entry(int fd) override { return table_.Copy(fd); }
+  std::string Target(int fd) override { return ReadTarget(fd); }
+  std::vector<std::string> Flags(int fd) override {
+    return FlagWords(fcntl(fd, F_GETFD), fcntl(fd, F_GETFL));
+  }
+  std::optional<SocketFacts> Socket(int fd) override { return ReadSocket(fd); }
+
+ private:
+  const FdTable& table_;
+};
+
 struct Looked {
   OpenDescriptor descriptor;
   int credentials_pid = 0;
 };
 
 // False where it is not open.
-bool LookAt(int fd, const FdTable& table, Looked* looked) {
+bool LookAt(int fd, DescriptorSource* source, Looked* looked) {
   SocketFacts facts;
-  if (!ReadDescriptor(fd, table, &looked->descriptor, &facts)) return false;
+  if (!ReadDescriptor(fd, source, &looked->descriptor, &facts)) return false;
   looked->credentials_pid = facts.credentials_pid;
   return true;
 }
@@ -175,7 +184,7 @@ bool IsKnown(const FdIdentity& identity, const std::optional<FdEntry>& entry) {
 // A call that is under way is a gap: an open is recorded after it, a close before. What was met in
 // such a gap gets some moments to leave it, and many, since a busy number may be met in one gap
 // after the other. What no hook has seen stays as it is, at the price of 50 ms.
-void AwaitCallsUnderWay(const FdTable& table, std::vector<Looked>* all) {
+void AwaitCallsUnderWay(DescriptorSource* source, std::vector<Looked>* all) {
   constexpr std::chrono::milliseconds kPatience{50};
   constexpr std::chrono::milliseconds kPause{1};
   const auto in_gap = [](const Looked& looked) {
@@ -189,24 +198,24 @@ void AwaitCallsUnderWay(const FdTable& table, std::vector<Looked>* all) {
       if (!in_gap(looked)) return false;
       const int fd = looked.descriptor.fd;
       struct stat status = {};
-      if (fstat(fd, &status) != 0) return true;
+      if (!source->Stat(fd, &status)) return true;
       const FdIdentity identity = {status.st_dev, status.st_ino};
       // What has not changed is not read again.
-      if (identity == looked.descriptor.identity && !IsKnown(identity, table.Copy(fd))) {
+      if (identity == looked.descriptor.identity && !IsKnown(identity, source->Entry(fd))) {
         return false;
       }
-      return !LookAt(fd, table, &looked);
+      return !LookAt(fd, source, &looked);
     });
   }
 }
 
-void FillSnapshot(const FdTable& table, Snapshot* snapshot) {
+void FillSnapshot(DescriptorSource* source, Snapshot* snapshot) {
   std::vector<Looked> all;
-  for (const int fd : OpenNumbers()) {
+  for (const int fd : source->Numbers()) {
     Looked looked;
-    if (LookAt(fd, table, &looked)) all.push_back(std::move(looked));
+    if (LookAt(fd, source, &looked)) all.push_back(std::move(looked));
   }
-  AwaitCallsUnderWay(table, &all);
+  AwaitCallsUnderWay(source, &all);
   std::vector<int> credentials;  // parallel to the descriptors
   snapshot->descriptors.reserve(all.size());
   credentials.reserve(all.size());
@@ -230,14 +239,31 @@ void FillSnapshot(const FdTable& table, Snapshot* snapshot) {
 
 }  // namespace
 
+std::vector<std::string> FlagWords(int descriptor_flags, int status_flags) {
+  std::vector<std::string> flags;
+  if (descriptor_flags >= 0 && (descriptor_flags & FD_CLOEXEC) != 0) flags.push_back("cloexec");
+  if (status_flags >= 0 && (status_flags & O_NONBLOCK) != 0) flags.push_back("nonblock");
+  if (status_flags >= 0 && (status_flags & O_APPEND) != 0) flags.push_back("append");
+  return flags;
+}
+
+std::string KindOf(std::string_view target, const struct stat& status) {
+  return std::string(KindWord(target, status));
+}
+
 Snapshot TakeSnapshot(const FdTable& table) {
+  OwnDescriptors own(table);
+  return TakeSnapshot(&own);
+}
+
+Snapshot TakeSnapshot(DescriptorSource* source) {
   Snapshot snapshot;
   timespec now = {};
   clock_gettime(CLOCK_REALTIME, &now);
   snapshot.at_ns = now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
-  snapshot.pid = getpid();
+  snapshot.pid = source->Pid();
   try {
-    FillSnapshot(table, &snapshot);
+    FillSnapshot(source, &snapshot);
   } catch (const std::exception&) {
     // Out of memory: what was read so far is true, and the rest is missing.
   }

@@ -22,6 +22,8 @@ struct Root {
   RegionOffset index;
   uint32_t mask;
   std::atomic<uint32_t> methods;
+  std::atomic<uint64_t> dropped;
+  uint8_t unsigned5_excluded;  // of the layout, for LineAt()
 };
 
 template <typename T>
@@ -74,6 +76,17 @@ bool MethodStore::Create(Region* region, StringStore* strings) {
   root->mask = entries - 1;
   root->index = region->Allocate(entries * sizeof(std::atomic<uint32_t>));
   return root->index != 0;
+}
+
+bool MethodStore::Open(Region* region) {
+  region_ = region;
+  root_ = region->header()->method_store;
+  return region->Has<Root>(root_);
+}
+
+void MethodStore::SetLayout(const HotspotLayout& layout) {
+  layout_ = layout;
+  region_->At<Root>(root_)->unsigned5_excluded = layout.unsigned5_excluded;
 }
 
 MethodStore::Parts* MethodStore::PartsOf(uint32_t number) const {
@@ -312,7 +325,7 @@ bool MethodStore::Intern(uint64_t method, MethodId* id) {
       if (stored == 0) {
         const RegionOffset at = Copy(method);
         if (at == 0) {
-          dropped_.fetch_add(1, std::memory_order_relaxed);
+          root->dropped.fetch_add(1, std::memory_order_relaxed);
           return true;
         }
         stored = static_cast<uint32_t>(at / 16);
@@ -329,7 +342,7 @@ bool MethodStore::Intern(uint64_t method, MethodId* id) {
     refused_.fetch_add(1, std::memory_order_relaxed);
     return false;
   }
-  dropped_.fetch_add(1, std::memory_order_relaxed);
+  root->dropped.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
 
@@ -352,9 +365,10 @@ bool MethodStore::IsNative(uint64_t method) const {
 
 MethodName MethodStore::Get(MethodId id) const {
   MethodName name;
-  if (id == MethodId::kNone) return name;
+  if (!region_->Has<Parts>(static_cast<RegionOffset>(id) * 16)) return name;
   const auto& parts = *PartsOf(static_cast<uint32_t>(id));
   const auto text = [this](const Name& kept) {
+    if (!region_->Has<char>(kept.text, kept.size)) return std::string_view();
     return std::string_view(region_->At<char>(kept.text), kept.size);
   };
   name.class_name = text(parts.class_name);
@@ -367,11 +381,17 @@ MethodName MethodStore::Get(MethodId id) const {
 }
 
 int32_t MethodStore::LineAt(MethodId id, int32_t bci) const {
-  if (id == MethodId::kNone || bci < 0) return 0;
+  const RegionOffset at = static_cast<RegionOffset>(id) * 16;
+  if (bci < 0 || !region_->Has<Parts>(at)) return 0;
   const auto* parts = PartsOf(static_cast<uint32_t>(id));
+  if (!region_->Has<uint8_t>(at + sizeof(Parts), parts->line_size)) return 0;
   return LineOf(LineTableReader(reinterpret_cast<const uint8_t*>(parts + 1), parts->line_size,
-                                layout_.unsigned5_excluded),
+                                region_->At<Root>(root_)->unsigned5_excluded),
                 bci);
+}
+
+uint64_t MethodStore::dropped() const {
+  return region_->At<Root>(root_)->dropped.load(std::memory_order_relaxed);
 }
 
 uint32_t MethodStore::count() const {

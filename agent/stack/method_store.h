@@ -43,8 +43,11 @@ struct MethodName {
 class MethodStore {
  public:
   bool Create(Region* region, StringStore* strings);
+  // Over a region that is a copy of another process's: for Get() and LineAt(). False where it has
+  // no methods.
+  bool Open(Region* region);
   // Before the first Intern().
-  void SetLayout(const HotspotLayout& layout) { layout_ = layout; }
+  void SetLayout(const HotspotLayout& layout);
 
   // The id of the Method at this address; kNone where the store is full, which is counted. False
   // where what is there does not look like a Method.
@@ -57,13 +60,14 @@ class MethodStore {
   // Whether a Method that was interned is a native one.
   HOOK_SAFE bool IsNative(uint64_t method) const;
 
+  // No names where it is no method's id.
   MethodName Get(MethodId id) const;
   // The source line, or 0 where the class file does not say.
   int32_t LineAt(MethodId id, int32_t bci) const;
 
   // How many methods there are, and how often there was no room for one.
   uint32_t count() const;
-  uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+  uint64_t dropped() const;
   // How often what was taken for a Method was none.
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
@@ -96,7 +100,6 @@ class MethodStore {
   Region* region_ = nullptr;
   StringStore* strings_ = nullptr;
   RegionOffset root_ = 0;
-  std::atomic<uint64_t> dropped_{0};
   std::atomic<uint64_t> refused_{0};
 };
 

@@ -59,6 +59,11 @@ bool StackStore::Create(Region* region) {
   return root->stack_index != 0 && root->frame_index != 0;
 }
 
+void StackStore::Open(Region* region) {
+  region_ = region;
+  root_ = region->header()->stack_store;
+}
+
 uint32_t StackStore::InternFrame(const Frame& frame) {
   Root* root = region_->At<Root>(root_);
   auto* index = region_->At<std::atomic<uint32_t>>(root->frame_index);
@@ -134,11 +139,15 @@ std::vector<Frame> StackStore::Get(StackId id) const {
   std::vector<Frame> frames;
   if (id == StackId::kNone) return frames;
   const RegionOffset at = static_cast<RegionOffset>(id) * 16;
+  if (!region_->Has<StoredStack>(at)) return frames;
   const uint32_t count = region_->At<StoredStack>(at)->count;
   const auto* numbers = region_->At<uint32_t>(at + sizeof(StoredStack));
+  if (!region_->Has<uint32_t>(at + sizeof(StoredStack), count)) return frames;
   frames.reserve(count);
   for (uint32_t i = 0; i < count; ++i) {
-    frames.push_back(*region_->At<Frame>(static_cast<RegionOffset>(numbers[i]) * 16));
+    const RegionOffset frame = static_cast<RegionOffset>(numbers[i]) * 16;
+    if (!region_->Has<Frame>(frame)) return {};
+    frames.push_back(*region_->At<Frame>(frame));
   }
   return frames;
 }

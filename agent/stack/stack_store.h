@@ -20,11 +20,13 @@ namespace fdorigin {
 class StackStore {
  public:
   bool Create(Region* region);
+  // Over a region that is a copy of another process's: for Get().
+  void Open(Region* region);
 
   // The id of the stack, innermost frame first. kNone where `count` is 0 or the store is full.
   HOOK_SAFE StackId Intern(const Frame* frames, int count);
 
-  // The frames of a stack, innermost first. Empty for kNone.
+  // The frames of a stack, innermost first. Empty for kNone, and for what is no stack's id.
   std::vector<Frame> Get(StackId id) const;
   uint32_t count() const;
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/spare_descriptors.h"
 #include "symbolize/demangle.h"
@@ -38,8 +39,9 @@ std::string_view BuildIdOf(const Image& image) {
 
 }  // namespace
 
-NativeSymbolizer::NativeSymbolizer(const ImageTable* images, const StringStore* strings)
-    : images_(images), strings_(strings) {}
+NativeSymbolizer::NativeSymbolizer(const ImageTable* images, const StringStore* strings,
+                                   FindFiles find_files)
+    : images_(images), strings_(strings), find_files_(std::move(find_files)) {}
 
 NativeSymbolizer::~NativeSymbolizer() = default;
 
@@ -49,8 +51,11 @@ const ElfSymbols* NativeSymbolizer::SymbolsOf(ImageId id, const Image& image) {
     const std::string path(strings_->Get(image.path));
     // What has no path ("linux-vdso.so.1", "[vdso]") has no file.
     if (path.find('/') != std::string::npos) {
-      WithSpareDescriptors(
-          [&](Table) { entry->second = ElfSymbols::Read(path, BuildIdOf(image)); });
+      WithSpareDescriptors([&](Table) {
+        const Files files =
+            find_files_ ? find_files_(image, path) : Files{path, ElfSymbols::kDebugRoot};
+        entry->second = ElfSymbols::Read(files.file, BuildIdOf(image), files.debug_root);
+      });
     }
   }
   return entry->second.get();

@@ -5,8 +5,10 @@
 #ifndef FDORIGIN_AGENT_SYMBOLIZE_NATIVE_SYMBOLIZER_H_
 #define FDORIGIN_AGENT_SYMBOLIZE_NATIVE_SYMBOLIZER_H_
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <string>
 
 #include "base/image_table.h"
 #include "base/string_store.h"
@@ -18,7 +20,16 @@ class ElfSymbols;  // the functions and lines of one file
 
 class NativeSymbolizer {
  public:
-  NativeSymbolizer(const ImageTable* images, const StringStore* strings);
+  // Where the file of an image can be read, and where its debug files are looked for. `file` is
+  // empty where it cannot be read, or not told from another one of that path.
+  struct Files {
+    std::string file;
+    std::string debug_root;
+  };
+  using FindFiles = std::function<Files(const Image& image, const std::string& path)>;
+
+  // Without `find_files` files are those of this process.
+  NativeSymbolizer(const ImageTable* images, const StringStore* strings, FindFiles find_files = {});
   ~NativeSymbolizer();
 
   // `frame.kind` is kNative. Symbol, file and line come from what ElfSymbols finds in the file and
@@ -33,6 +44,7 @@ class NativeSymbolizer {
 
   const ImageTable* images_;
   const StringStore* strings_;
+  FindFiles find_files_;
   // Null for an image without symbols.
   std::map<ImageId, std::unique_ptr<ElfSymbols>> symbols_;
 };

@@ -37,6 +37,7 @@ Harness::Harness() {
   dlclose = reinterpret_cast<decltype(dlclose)>(::dlsym(loader, "heron_dlclose"));
   REQUIRE(region_.Create(64 << 20));
   REQUIRE(strings.Create(&region_));
+  REQUIRE(facts.Create(&region_, &strings));
   REQUIRE(images.Create(&region_));
   REQUIRE(stacks.Create(&region_));
   REQUIRE(table.Create(&region_));
@@ -45,7 +46,7 @@ Harness::Harness() {
   Recorder::Install(&table, &recorder_, &strings, false);
   PrepareHooks();
   inherited = OpenDescriptors();
-  Patcher::Start(&images, &strings, HooksLibc());
+  Patcher::Start(&images, &strings, &facts, HooksLibc());
 }
 
 Library::Library(std::string_view name)

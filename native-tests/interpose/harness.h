@@ -45,6 +45,7 @@ class Harness {
   StackStore stacks;
   ImageTable images;
   StringStore strings;
+  FactStore facts;
 
   // Whether the entries of libc's functions are hooked.
   static bool HooksLibc();

@@ -1,0 +1,51 @@
+// Where a snapshot's descriptors are: in this process, in another one, in a core file.
+//
+// Who implements it: snapshot.cc for the process itself, the command for others. Who calls it:
+// TakeSnapshot(), on one thread.
+#ifndef FDORIGIN_AGENT_REPORT_DESCRIPTOR_SOURCE_H_
+#define FDORIGIN_AGENT_REPORT_DESCRIPTOR_SOURCE_H_
+
+#include <sys/stat.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "fdtable/fd_table.h"
+#include "report/snapshot.h"
+#include "report/socket_details.h"
+
+namespace fdorigin {
+
+class DescriptorSource {
+ public:
+  virtual ~DescriptorSource() = default;
+
+  // Its id for the snapshot, and to tell its descriptors from those of other processes.
+  virtual int Pid() = 0;
+  // The numbers that are open, ascending.
+  virtual std::vector<int> Numbers() = 0;
+  // As fstat(2). False where the number is not open.
+  virtual bool Stat(int fd, struct stat* status) = 0;
+  // What the table knows of the number.
+  virtual std::optional<FdEntry> Entry(int fd) = 0;
+  // The text of its link in /proc; "" where there is none.
+  virtual std::string Target(int fd) = 0;
+  // The contract's words for flags.
+  virtual std::vector<std::string> Flags(int fd) = 0;
+  // Nothing where it is not a socket, or its details cannot be had.
+  virtual std::optional<SocketFacts> Socket(int fd) = 0;
+};
+
+Snapshot TakeSnapshot(DescriptorSource* source);
+
+// The contract's words for those of FD_CLOEXEC (of `descriptor_flags`), O_NONBLOCK and O_APPEND (of
+// `status_flags`) that are set; -1 where they are not known.
+std::vector<std::string> FlagWords(int descriptor_flags, int status_flags);
+
+// What a descriptor is, in the contract's word, by its link and st_mode.
+std::string KindOf(std::string_view target, const struct stat& status);
+
+}  // namespace fdorigin
+
+#endif  // FDORIGIN_AGENT_REPORT_DESCRIPTOR_SOURCE_H_
