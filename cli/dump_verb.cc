@@ -1,9 +1,11 @@
-// fdorigin dump PID: asks the agent in a running JVM for a report now.
+// fdorigin dump PID: asks the agent in a running JVM for a report now, or with --force makes one
+// without asking, from its memory or a core file.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -12,13 +14,16 @@
 #include <string_view>
 
 #include "agent_request.h"
+#include "force/force_dump.h"
 #include "verb.h"
 
 namespace fdorigin {
 namespace {
 
 struct Words {
-  int pid = 0;
+  std::string target;
+  int pid = 0;  // of `target`; 0 where that is a core file
+  bool force = false;
   std::string output;
   bool overwrite = false;
   int timeout = 30;
@@ -67,7 +72,34 @@ absl::Status WriteOutput(const Words& words, std::string_view content) {
   return status;
 }
 
+// The number of a process; 0 where `text` is none.
+int ParsePid(const std::string& text) {
+  int pid = 0;
+  const char* end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, pid);
+  return error == std::errc() && parsed == end && pid > 0 && pid <= kLargestPid ? pid : 0;
+}
+
+absl::Status DumpByForce(Words words, const Console& console) {
+  const std::string default_name =
+      "fdorigin-" + (words.pid != 0 ? std::to_string(words.pid) : "core") + "-force.json";
+  if (words.output.empty()) words.output = default_name;
+  if (const absl::Status status = CheckOutput(words); !status.ok()) return status;
+  const absl::StatusOr<ForcedReport> report =
+      words.pid != 0 ? ForceDumpProcess(words.pid) : ForceDumpCore(words.target);
+  if (!report.ok()) return report.status();
+  if (!report->note.empty()) console.Note(report->note);
+  if (const absl::Status status = WriteOutput(words, report->content); !status.ok()) return status;
+  if (words.output != "-") console.Answer(words.output);
+  return absl::OkStatus();
+}
+
 absl::Status Dump(const Words& words, const Console& console) {
+  if (words.force) return DumpByForce(words, console);
+  if (words.pid == 0) {
+    return absl::InvalidArgumentError(words.target + " is not the number of a process; with " +
+                                      "--force it can be a core file");
+  }
   if (const absl::Status status = CheckOutput(words); !status.ok()) return status;
   const absl::StatusOr<TargetProcess> target = TargetProcess::Open(words.pid);
   if (!target.ok()) return target.status();
@@ -101,17 +133,24 @@ Verb DefineDump(CLI::App* command) {
   CLI::App* verb =
       command->add_subcommand("dump", "Ask the agent in a running JVM for a report now");
   const auto words = std::make_shared<Words>();
-  verb->add_option("PID", words->pid, "The JVM")->required()->check(CLI::Range(1, kLargestPid));
-  verb->add_option("-o,--output", words->output,
-                   "Where the report goes, - for stdout [where the agent's option report= says]");
+  verb->add_option("PID", words->target, "The JVM; with --force it can be a core file")->required();
+  verb->add_flag("--force", words->force,
+                 "Do not ask the JVM: read the agent's memory, of a JVM that hangs or a core file");
+  verb->add_option(
+      "-o,--output", words->output,
+      "Where the report goes, - for stdout [where the agent's option report= says; with "
+      "--force fdorigin-PID-force.json here]");
   verb->add_flag("-f,--overwrite", words->overwrite, "Overwrite the file of -o");
   verb->add_option("--timeout", words->timeout, "Seconds to wait for the JVM [30]")
       ->check(CLI::Range(1, 86400));
   verb->footer(
       "Prints the path of the report.\n\n"
       "Example:\n"
-      "  fdorigin dump 4711 -o fds.json");
+      "  fdorigin dump 4711 -o fds.json\n"
+      "  fdorigin dump --force 4711\n"
+      "  fdorigin dump --force core.4711 -o fds.json");
   return {verb, [words](const Console& console) {
+            words->pid = ParsePid(words->target);
             const absl::Status status = Dump(*words, console);
             return status.ok() ? ExitStatus::kFine : console.Fail(status);
           }};

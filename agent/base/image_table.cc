@@ -76,6 +76,15 @@ const Image* ImageTable::Get(ImageId id) const {
   return region_->At<Image>(block) + index % kBlock;
 }
 
+std::vector<Image> ImageTable::All() const {
+  std::vector<Image> images;
+  for (const RegionOffset block : region_->At<Root>(root_)->blocks) {
+    if (!region_->Has<Image>(block, kBlock)) break;
+    images.insert(images.end(), region_->At<Image>(block), region_->At<Image>(block) + kBlock);
+  }
+  return images;
+}
+
 bool ImageTable::Overlaps(uint64_t low, uint64_t high) const {
   const Root* root = region_->At<Root>(root_);
   const uint32_t ranges = root->ranges.load(std::memory_order_acquire);

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "base/hook_safe.h"
 #include "base/ids.h"
@@ -37,6 +38,8 @@ struct Image {
   bool loaded;
   uint8_t build_id_size;  // bytes of build_id in use; 0 where the image has none
   uint8_t build_id[20];
+
+  bool operator==(const Image&) const = default;
 };
 
 class ImageTable {
@@ -64,6 +67,8 @@ class ImageTable {
   // image that was only seen until then: it keeps its id.
   ImageId Add(const Image& image);
   void Remove(ImageId id);  // nothing for kNone
+  // Every image so far, by id, and some empty ones behind them.
+  std::vector<Image> All() const;
   int count() const { return count_.load(std::memory_order_acquire); }
 
  private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <map>
 
 namespace fdorigin {
 namespace {
@@ -419,15 +420,30 @@ bool FdTable::HasCell(uint32_t cell) const {
   return region_->Has<CallRecord>(static_cast<RegionOffset>(cell) * kUnit);
 }
 
-bool FdTable::CopySlots(const CopyAgain& again) {
-  if (!again(root_, sizeof(Root))) return false;
-  for (const auto& chunk : region_->At<Root>(root_)->chunks) {
-    const RegionOffset at = chunk.load(std::memory_order_relaxed);
-    if (region_->Has<Slot>(at, kSlotsPerChunk) && !again(at, kSlotsPerChunk * sizeof(Slot))) {
-      return false;
+bool FdTable::CopyAll(const CopyAgain& again, const std::function<bool()>& copy_used) {
+  constexpr size_t kChunkBytes = kSlotsPerChunk * sizeof(Slot);
+  std::map<RegionOffset, std::vector<char>> slots;
+  const auto visit_chunks = [this](auto&& visit) {
+    for (const auto& chunk : region_->At<Root>(root_)->chunks) {
+      const RegionOffset at = chunk.load(std::memory_order_relaxed);
+      if (region_->Has<Slot>(at, kSlotsPerChunk) && !visit(at, region_->At<char>(at))) return false;
     }
-  }
-  return true;
+    return true;
+  };
+  const bool kept = again(root_, sizeof(Root)) && visit_chunks([&](RegionOffset at, char* bytes) {
+                      if (!again(at, kChunkBytes)) return false;
+                      slots.try_emplace(at, bytes, bytes + kChunkBytes);
+                      return true;
+                    });
+  return kept && copy_used() && visit_chunks([&](RegionOffset at, char* bytes) {
+           const auto old = slots.find(at);
+           if (old == slots.end()) {
+             std::memset(bytes, 0, kChunkBytes);  // it came in between
+           } else {
+             std::memcpy(bytes, old->second.data(), kChunkBytes);
+           }
+           return true;
+         });
 }
 
 bool FdTable::Update(int fd, const CopyAgain& again) {

@@ -99,9 +99,10 @@ class FdTable {
   // what is kept of `fd` up to date and proves it to be of one moment: it reads the slot, what the
   // slot leads to, and the slot once more. `again` copies a part of the region anew; false where it
   // cannot. False where the slot changed, or was locked, all the while: then Copy() has an entry
-  // that says so. Needs a copy of which the slots are older than the rest; CopySlots() makes one.
+  // that says so. It needs a copy of which the slots are older than the rest, which CopyAll()
+  // makes: `copy_used` copies all that the region has.
   using CopyAgain = std::function<bool(RegionOffset at, size_t bytes)>;
-  bool CopySlots(const CopyAgain& again);
+  bool CopyAll(const CopyAgain& again, const std::function<bool()>& copy_used);
   bool Update(int fd, const CopyAgain& again);
 
   // Every number of which something is known, ascending.

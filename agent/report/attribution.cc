@@ -8,18 +8,6 @@
 namespace fdorigin {
 namespace {
 
-// The kind of descriptor that a call makes, for those that share one inode among all of them and
-// so cannot be told apart by identity. "" for every other call.
-std::string_view KindMadeBy(std::string_view call) {
-  if (call.starts_with("epoll_create")) return "epoll";
-  if (call.starts_with("eventfd")) return "eventfd";
-  if (call == "timerfd_create") return "timerfd";
-  if (call.starts_with("signalfd")) return "signalfd";
-  if (call.starts_with("inotify_init")) return "inotify";
-  if (call == "pidfd_open") return "pidfd";
-  return "";
-}
-
 // At most three by name.
 std::string Names(const std::vector<std::string>& paths) {
   constexpr size_t kNamed = 3;
@@ -35,6 +23,16 @@ std::string Names(const std::vector<std::string>& paths) {
 Attribution Untraced(std::string reason) { return {"untraced", std::move(reason)}; }
 
 }  // namespace
+
+std::string_view KindMadeBy(std::string_view call) {
+  if (call.starts_with("epoll_create")) return "epoll";
+  if (call.starts_with("eventfd")) return "eventfd";
+  if (call == "timerfd_create") return "timerfd";
+  if (call.starts_with("signalfd")) return "signalfd";
+  if (call.starts_with("inotify_init")) return "inotify";
+  if (call == "pidfd_open") return "pidfd";
+  return "";
+}
 
 // What makes descriptors in this process that no hook sees, the likeliest first.
 const std::string& Attributor::WaysUnseen() {

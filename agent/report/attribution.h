@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "report/report.h"
 
@@ -14,6 +15,10 @@ struct Attribution {
   const char* word = "untraced";  // the contract's: "traced", "inherited", "untraced"
   std::string reason;             // for "untraced"
 };
+
+// The kind of descriptor that a call makes, for those that share one inode among all of them and
+// so cannot be told apart by identity. "" for every other call.
+std::string_view KindMadeBy(std::string_view call);
 
 // For one report. `input` outlives it.
 class Attributor {

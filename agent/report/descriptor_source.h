@@ -21,6 +21,8 @@ class DescriptorSource {
  public:
   virtual ~DescriptorSource() = default;
 
+  // Whether it asks the kernel what is open. Where only the table tells, the report says so.
+  virtual bool AsksKernel() const { return true; }
   // Its id for the snapshot, and to tell its descriptors from those of other processes.
   virtual int Pid() = 0;
   // The numbers that are open, ascending.
@@ -31,6 +33,8 @@ class DescriptorSource {
   virtual std::optional<FdEntry> Entry(int fd) = 0;
   // The text of its link in /proc; "" where there is none.
   virtual std::string Target(int fd) = 0;
+  // The contract's word.
+  virtual std::string Kind(int fd, const std::string& target, const struct stat& status);
   // The contract's words for flags.
   virtual std::vector<std::string> Flags(int fd) = 0;
   // Nothing where it is not a socket, or its details cannot be had.
@@ -43,7 +47,7 @@ Snapshot TakeSnapshot(DescriptorSource* source);
 // `status_flags`) that are set; -1 where they are not known.
 std::vector<std::string> FlagWords(int descriptor_flags, int status_flags);
 
-// What a descriptor is, in the contract's word, by its link and st_mode.
+// What a descriptor is, in the contract's word, by its link, st_mode and st_nlink.
 std::string KindOf(std::string_view target, const struct stat& status);
 
 }  // namespace fdorigin

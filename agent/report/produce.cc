@@ -4,6 +4,11 @@
 
 namespace fdorigin {
 
+std::string RenderReport(const ReportInput& input) {
+  const nlohmann::json report = BuildReport(input);
+  return report.is_object() ? SerializeReport(report) : std::string();
+}
+
 ProducedReport ProduceReport(const ReportInput& input, const std::string& path) {
   const nlohmann::json report = BuildReport(input);
   ProducedReport produced;

@@ -72,6 +72,7 @@ json FrameToJson(const SymbolizedFrame& frame) {
     if (frame.native_method) object["native"] = true;
     if (frame.hidden) object["hidden"] = true;
     SetUnlessEmpty(&object, "jar", frame.jar);
+    SetUnlessEmpty(&object, "reason", frame.nameless_because);
     return object;
   }
   object["kind"] = "native";
@@ -267,6 +268,7 @@ json DescriptorToJson(const ReportInput& input, const OpenDescriptor& descriptor
   const Attribution attribution = attributor->Of(descriptor);
   object["attribution"] = attribution.word;
   if (!attribution.reason.empty()) object["reason"] = attribution.reason;
+  if (descriptor.unverified) object["unverified"] = true;
   object["blocking"] = !failures.empty();
   if (!failures.empty()) object["failures"] = failures;
 

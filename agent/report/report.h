@@ -92,6 +92,9 @@ nlohmann::json BuildReport(const ReportInput& input);
 // since both may have changed by a restore.
 std::string ExpandReportPath(const std::string& pattern, int report_number);
 
+// The text of a report, as it is written. Throws std::bad_alloc.
+std::string SerializeReport(const nlohmann::json& json);
+
 // Writes `json` to a temporary name beside `path`, then renames it. The error's message is one line
 // that names the path and the cause.
 absl::Status WriteReport(const nlohmann::json& json, const std::string& path);

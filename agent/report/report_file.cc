@@ -133,12 +133,14 @@ std::string ExpandReportPath(const std::string& pattern, int report_number) {
   return path;
 }
 
+std::string SerializeReport(const nlohmann::json& json) {
+  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
 absl::Status WriteReport(const nlohmann::json& json, const std::string& path) {
   try {
     if (!json.is_object()) return CannotWrite(path, ENOMEM);
-    std::string content = json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
-    content += '\n';
-    return WriteFile(content, path);
+    return WriteFile(SerializeReport(json), path);
   } catch (const std::exception&) {
     return CannotWrite(path, ENOMEM);
   }

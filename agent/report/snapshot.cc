@@ -88,7 +88,8 @@ bool ReadDescriptor(int fd, DescriptorSource* source, OpenDescriptor* descriptor
     descriptor->mode = before.st_mode;
     descriptor->entry = source->Entry(fd);
     descriptor->target = source->Target(fd);
-    descriptor->kind = KindOf(descriptor->target, before);
+    descriptor->kind = source->Kind(fd, descriptor->target, before);
+    descriptor->unverified = !source->AsksKernel();
     descriptor->flags = source->Flags(fd);
     if (S_ISSOCK(before.st_mode)) {
       if (std::optional<SocketFacts> read = source->Socket(fd)) {
@@ -245,6 +246,10 @@ std::vector<std::string> FlagWords(int descriptor_flags, int status_flags) {
   if (status_flags >= 0 && (status_flags & O_NONBLOCK) != 0) flags.push_back("nonblock");
   if (status_flags >= 0 && (status_flags & O_APPEND) != 0) flags.push_back("append");
   return flags;
+}
+
+std::string DescriptorSource::Kind(int, const std::string& target, const struct stat& status) {
+  return KindOf(target, status);
 }
 
 std::string KindOf(std::string_view target, const struct stat& status) {

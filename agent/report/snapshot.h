@@ -44,6 +44,7 @@ struct OpenDescriptor {
   std::optional<SocketDetails> socket;
   // Whether a Java object owns it, as CRaC's Java half told the VM; nothing where nobody said.
   std::optional<bool> java_owned;
+  bool unverified = false;       // only the table says that it is open
   std::optional<FdEntry> entry;  // what the table knows of the number, checked by nobody yet
 };
 

@@ -38,6 +38,7 @@ struct SymbolizedFrame {
   bool native_method = false;
   bool hidden = false;  // left out of the VM's own stack traces: lambda forms, hidden classes
   std::string jar;      // where the class came from: path of the jar or directory
+  std::string nameless_because;  // why there are no names, where that is known
 
   // Native.
   std::string symbol;    // demangled, without offset; empty where there is none

@@ -1,0 +1,129 @@
+#include "force/descriptors.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <string_view>
+
+#include "report/attribution.h"
+#include "report/text.h"
+
+namespace fdorigin {
+namespace {
+
+int OpenFolder(const std::string& path) {
+  return open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+// A number as the name of a file.
+struct NumberName {
+  explicit NumberName(int number) { *std::to_chars(text, text + sizeof(text) - 1, number).ptr = 0; }
+  char text[16];
+};
+
+}  // namespace
+
+LiveDescriptors::LiveDescriptors(const LiveProcess* process, RegionCopy* region)
+    : process_(process), region_(region) {}
+
+LiveDescriptors::~LiveDescriptors() {
+  for (const int fd : {fds_, fdinfos_, pidfd_}) {
+    if (fd >= 0) close(fd);
+  }
+}
+
+absl::Status LiveDescriptors::Open() {
+  fds_ = OpenFolder(process_->proc() + "/fd");
+  const int error = errno;
+  fdinfos_ = OpenFolder(process_->proc() + "/fdinfo");
+  pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, process_->pid(), 0));
+  if (fds_ >= 0) return absl::OkStatus();
+  return absl::UnavailableError("the descriptors of " + process_->name() +
+                                " cannot be listed: " + ErrnoText(error));
+}
+
+std::vector<int> LiveDescriptors::Numbers() {
+  std::vector<int> numbers;
+  const int own = dup(fds_);
+  DIR* directory = own < 0 ? nullptr : fdopendir(own);
+  if (directory == nullptr) return numbers;
+  while (const dirent* entry = readdir(directory)) {
+    uint64_t number = 0;
+    if (ParseNumber(entry->d_name, &number) && number <= INT_MAX) {
+      numbers.push_back(static_cast<int>(number));
+    }
+  }
+  closedir(directory);
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+bool LiveDescriptors::Stat(int fd, struct stat* status) {
+  return fstatat(fds_, NumberName(fd).text, status, 0) == 0;
+}
+
+std::string LiveDescriptors::Target(int fd) {
+  char target[PATH_MAX + 64];  // the kernel's own bound is a page, " (deleted)" included
+  const ssize_t size = readlinkat(fds_, NumberName(fd).text, target, sizeof(target));
+  return size > 0 ? std::string(target, static_cast<size_t>(size)) : std::string();
+}
+
+std::vector<std::string> LiveDescriptors::Flags(int fd) {
+  // "pos:\t0\nflags:\t02004002\n…": the octal number has O_CLOEXEC too.
+  const int file = openat(fdinfos_, NumberName(fd).text, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  char text[128];
+  const ssize_t size = read(file, text, sizeof(text));
+  close(file);
+  const std::string_view content(text, size > 0 ? static_cast<size_t>(size) : 0);
+  constexpr std::string_view kLine = "flags:\t";
+  const size_t at = content.find(kLine);
+  int flags = 0;
+  if (at == std::string_view::npos ||
+      std::from_chars(text + at + kLine.size(), text + content.size(), flags, 8).ec !=
+          std::errc()) {
+    return {};
+  }
+  return FlagWords((flags & O_CLOEXEC) != 0 ? FD_CLOEXEC : 0, flags);
+}
+
+std::optional<SocketFacts> LiveDescriptors::Socket(int fd) {
+  if (pidfd_ < 0) return std::nullopt;
+  const int copy = static_cast<int>(syscall(SYS_pidfd_getfd, pidfd_, fd, 0));
+  if (copy < 0) return std::nullopt;
+  std::optional<SocketFacts> facts = ReadSocket(copy);
+  close(copy);
+  return facts;
+}
+
+bool CoreDescriptors::Stat(int fd, struct stat* status) {
+  const std::optional<FdEntry> entry = region_->Entry(fd);
+  if (!entry) return false;
+  *status = {};
+  status->st_dev = entry->identity.dev;
+  status->st_ino = entry->identity.ino;
+  status->st_mode = entry->origin.mode;
+  status->st_nlink = 1;
+  return true;
+}
+
+std::string CoreDescriptors::Kind(int fd, const std::string& target, const struct stat& status) {
+  const std::optional<FdEntry> entry = region_->Entry(fd);
+  if (entry && !entry->changing && !entry->inherited) {
+    const std::string_view call = region_->table().call(entry->origin.call).name;
+    if (const std::string_view made = KindMadeBy(call); !made.empty()) return std::string(made);
+    if (call == "memfd_create") return "memfd";
+    // Only an open makes a descriptor of a pipe with a name.
+    if (S_ISFIFO(status.st_mode) && !call.starts_with("open")) return "pipe";
+  }
+  return KindOf(target, status);
+}
+
+}  // namespace fdorigin
