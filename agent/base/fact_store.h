@@ -27,6 +27,7 @@ enum class FactKind : uint32_t {
   kCommandWord = 5,  // one word of the command line, cut as the StringStore cuts
   kLibcEntry = 6,    // a function of libc that is hooked at its entry
   kRefused = 7,      // a place that is not watched, and the reason
+  kUnreadable = 8,   // the same, of what hides no calls
 };
 
 // What changes in place. Lives in the region.
@@ -43,7 +44,7 @@ struct FactNumbers {
 
 struct FactText {
   std::string text;
-  std::string reason;  // of kRefused
+  std::string reason;  // of the last two
 };
 
 class FactStore {

@@ -115,14 +115,13 @@ constinit Agent* agent = nullptr;
 
 absl::Status Agent::CreateTables() {
   Region* region = &recordings_.region;
-  const bool created = region->Create(options_.memory_bytes) &&
-                       recordings_.strings.Create(region) &&
-                       recordings_.facts.Create(region, &recordings_.strings) &&
-                       recordings_.images.Create(region) &&
-                       recordings_.stacks.Create(region) && recordings_.table.Create(region) &&
-                       recordings_.methods.Create(region, &recordings_.strings) &&
-                       native_walker_.Create(region, &recordings_.images) &&
-                       hotspot_walker_.Create(region, &recordings_.methods);
+  const bool created =
+      region->Create(options_.memory_bytes) && recordings_.strings.Create(region) &&
+      recordings_.facts.Create(region, &recordings_.strings) && recordings_.images.Create(region) &&
+      recordings_.stacks.Create(region) && recordings_.table.Create(region) &&
+      recordings_.methods.Create(region, &recordings_.strings) &&
+      native_walker_.Create(region, &recordings_.images) &&
+      hotspot_walker_.Create(region, &recordings_.methods);
   if (created) return absl::OkStatus();
   return absl::ResourceExhaustedError("no memory for the agent's tables; 'memory' asks for " +
                                       std::to_string(options_.memory_bytes) + " bytes");

@@ -48,7 +48,8 @@ void Reporter::NoteRestore() {
 }
 
 void Reporter::AddRefusal(RefusedHook refusal) {
-  recordings_->facts.Note(FactKind::kRefused, refusal.what, refusal.reason);
+  recordings_->facts.Note(refusal.hides_calls ? FactKind::kRefused : FactKind::kUnreadable,
+                          refusal.what, refusal.reason);
   refusals_.push_back(std::move(refusal));
 }
 

@@ -171,7 +171,7 @@ void WalkCheck::Refuse(std::string reason) {
   const std::lock_guard lock(mutex_);
   if (!refusal_.empty()) return;
   refusal_ = std::move(reason);
-  facts_->Note(FactKind::kRefused, kJvmData, refusal_);
+  facts_->Note(FactKind::kUnreadable, kJvmData, refusal_);
 }
 
 std::string WalkCheck::refusal() const {

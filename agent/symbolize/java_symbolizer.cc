@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <iterator>
 #include <optional>
 #include <system_error>
 
@@ -126,10 +127,73 @@ std::string PercentDecode(std::string_view text) {
   return decoded;
 }
 
+// The packages of the JDK, with those below them. Others have names that begin with javax and
+// com.sun, too.
+constexpr std::string_view kJdkPackages[] = {"java/",
+                                             "jdk/",
+                                             "sun/",
+                                             "javax/accessibility/",
+                                             "javax/annotation/processing/",
+                                             "javax/crypto/",
+                                             "javax/imageio/",
+                                             "javax/lang/model/",
+                                             "javax/management/",
+                                             "javax/naming/",
+                                             "javax/net/",
+                                             "javax/print/",
+                                             "javax/rmi/ssl/",
+                                             "javax/script/",
+                                             "javax/security/auth/callback/",
+                                             "javax/security/auth/kerberos/",
+                                             "javax/security/auth/login/",
+                                             "javax/security/auth/spi/",
+                                             "javax/security/auth/x500/",
+                                             "javax/security/cert/",
+                                             "javax/security/sasl/",
+                                             "javax/sound/",
+                                             "javax/sql/",
+                                             "javax/swing/",
+                                             "javax/tools/",
+                                             "javax/transaction/xa/",
+                                             "javax/xml/catalog/",
+                                             "javax/xml/crypto/",
+                                             "javax/xml/parsers/",
+                                             "javax/xml/stream/",
+                                             "javax/xml/transform/",
+                                             "javax/xml/validation/",
+                                             "javax/xml/xpath/",
+                                             "com/sun/beans/",
+                                             "com/sun/crypto/provider/",
+                                             "com/sun/imageio/",
+                                             "com/sun/java/swing/",
+                                             "com/sun/jdi/",
+                                             "com/sun/jmx/",
+                                             "com/sun/jndi/",
+                                             "com/sun/management/",
+                                             "com/sun/media/sound/",
+                                             "com/sun/naming/internal/",
+                                             "com/sun/net/httpserver/",
+                                             "com/sun/nio/file/",
+                                             "com/sun/nio/sctp/",
+                                             "com/sun/org/apache/xerces/internal/",
+                                             "com/sun/org/apache/xml/internal/",
+                                             "com/sun/org/apache/xalan/internal/",
+                                             "com/sun/rowset/",
+                                             "com/sun/security/",
+                                             "com/sun/source/",
+                                             "com/sun/tools/attach/",
+                                             "com/sun/tools/javac/",
+                                             "com/sun/tools/jdi/",
+                                             "org/ietf/jgss/",
+                                             "org/jcp/xml/dsig/internal/"};
+
 // Of a class that is gone, or where there is no VM to ask.
 FrameOwner OwnerBySignature(std::string_view signature) {
-  const auto in = [&](std::string_view package) { return signature.starts_with(package); };
-  return in("Ljava/") || in("Ljdk/") || in("Lsun/") ? FrameOwner::kJdk : FrameOwner::kApplication;
+  if (!signature.empty()) signature.remove_prefix(1);  // the 'L'
+  const bool of_jdk =
+      std::any_of(std::begin(kJdkPackages), std::end(kJdkPackages),
+                  [&](std::string_view package) { return signature.starts_with(package); });
+  return of_jdk ? FrameOwner::kJdk : FrameOwner::kApplication;
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ bool CoreDescriptors::Stat(int fd, struct stat* status) {
   *status = {};
   status->st_dev = entry->identity.dev;
   status->st_ino = entry->identity.ino;
-  status->st_mode = entry->origin.mode;
+  status->st_mode = static_cast<mode_t>(entry->origin.file_type) << 12;
   status->st_nlink = 1;
   return true;
 }

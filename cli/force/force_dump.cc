@@ -30,6 +30,10 @@ Coverage ReadCoverage(const RegionCopy& region) {
   for (FactText& refused : region.facts().All(FactKind::kRefused)) {
     coverage.refused.push_back({std::move(refused.text), std::move(refused.reason)});
   }
+  for (FactText& unread : region.facts().All(FactKind::kUnreadable)) {
+    coverage.refused.push_back(
+        {std::move(unread.text), std::move(unread.reason), /*hides_calls=*/false});
+  }
   coverage.dropped = region.table().dropped() + region.methods().dropped();
   coverage.memory_bytes = region.region().used();
   return coverage;
@@ -41,7 +45,7 @@ class Symbolizer {
   Symbolizer(const RegionCopy* region, NativeSymbolizer::FindFiles find_files)
       : region_(region),
         native_(&region->images(), &region->strings(), std::move(find_files)),
-        java_(nullptr, nullptr, &region->methods()) {}
+        java_(nullptr, nullptr, &region->methods(), &region->strings()) {}
 
   std::vector<SymbolizedFrame> FramesOf(StackId id) {
     std::vector<SymbolizedFrame> frames;

@@ -40,6 +40,7 @@ public enum App {
   DRIFTER("probes", "org.fdorigin.apps.probes.Drifter"),
   CHRONICLER("probes", "org.fdorigin.apps.probes.Chronicler"),
   ABYSS("probes", "org.fdorigin.apps.probes.Abyss"),
+  DERELICT("probes", "org.fdorigin.apps.probes.Derelict"),
   LABYRINTH("probes", "org.fdorigin.apps.probes.Labyrinth"),
   LATECOMER("probes", "org.fdorigin.apps.probes.Latecomer"),
   COURIER("probes", "org.fdorigin.apps.probes.Courier"),
