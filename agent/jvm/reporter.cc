@@ -1,6 +1,5 @@
 #include "jvm/reporter.h"
 
-#include <algorithm>
 #include <exception>
 #include <utility>
 #include <vector>
@@ -141,11 +140,8 @@ absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger tr
   input.jvm = jvm_;
   input.stack = [&](StackId id) {
     std::vector<SymbolizedFrame> frames;
-    for (const Frame& frame : recordings_->stacks.Get(id)) {
-      if (found_wrong && frame.kind == FrameKind::kMethod) {
-        if (!frames.empty()) frames.back().gap = true;
-        continue;
-      }
+    const std::vector<Frame> stack = recordings_->stacks.Get(id);
+    for (const Frame& frame : found_wrong ? WithoutMethods(stack) : stack) {
       if (frame.kind == FrameKind::kNative) {
         frames.push_back(native.Symbolize(frame));
       } else {
@@ -157,11 +153,7 @@ absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger tr
     return frames;
   };
   if (found_wrong) {
-    input.withdrawn = [this](StackId id) {
-      const auto stack = recordings_->stacks.Get(id);
-      return std::any_of(stack.begin(), stack.end(),
-                         [](const Frame& frame) { return frame.kind == FrameKind::kMethod; });
-    };
+    input.withdrawn = [this](StackId id) { return HasMethods(recordings_->stacks.Get(id)); };
   }
   input.string = [this](StringId id) { return std::string(recordings_->strings.Get(id)); };
   const std::string target = ExpandReportPath(path.empty() ? options.report : path, ++reports_);

@@ -273,6 +273,9 @@ Opener FindOpener(const std::vector<SymbolizedFrame>& frames, bool socket) {
       // libjvm calls some of the JDK's libraries itself, to read its own archives.
       return in_libc && !in_jdk && (socket || name_service) ? Opener::kLibc : Opener::kJvm;
     }
+    // Java called it, also where libjvm comes below: the interpreter of the Zero VM is in there.
+    const bool native_method = frame.owner == FrameOwner::kJdk && frame.symbol.starts_with("Java_");
+    if (native_method && !(in_libc && (socket || name_service))) return Opener::kJava;
     if (in_jdk) continue;  // decided by what comes first, libjvm or Java
     if (frame.owner == FrameOwner::kLibc) {
       in_libc = true;

@@ -1,5 +1,6 @@
 #include "stack/stack_store.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/hash.h"
@@ -154,6 +155,23 @@ std::vector<Frame> StackStore::Get(StackId id) const {
 
 uint32_t StackStore::count() const {
   return region_->At<Root>(root_)->stacks.load(std::memory_order_relaxed);
+}
+
+bool HasMethods(const std::vector<Frame>& stack) {
+  return std::any_of(stack.begin(), stack.end(),
+                     [](const Frame& frame) { return frame.kind == FrameKind::kMethod; });
+}
+
+std::vector<Frame> WithoutMethods(const std::vector<Frame>& stack) {
+  std::vector<Frame> rest;
+  for (const Frame& frame : stack) {
+    if (frame.kind != FrameKind::kMethod) {
+      rest.push_back(frame);
+    } else if (!rest.empty()) {
+      rest.back().gap = 1;
+    }
+  }
+  return rest;
 }
 
 }  // namespace fdorigin

@@ -38,6 +38,11 @@ class StackStore {
   RegionOffset root_ = 0;
 };
 
+// Of a JVM whose own data is not what the walker took it for (jvm/walk_check.h), frames of kMethod
+// are not to be believed. WithoutMethods() leaves them out, and the frame before says so.
+bool HasMethods(const std::vector<Frame>& stack);
+std::vector<Frame> WithoutMethods(const std::vector<Frame>& stack);
+
 }  // namespace fdorigin
 
 #endif  // FDORIGIN_AGENT_STACK_STACK_STORE_H_

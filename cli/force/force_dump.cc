@@ -49,7 +49,9 @@ class Symbolizer {
 
   std::vector<SymbolizedFrame> FramesOf(StackId id) {
     std::vector<SymbolizedFrame> frames;
-    for (const Frame& frame : region_->stacks().Get(id)) {
+    const std::vector<Frame> stack = region_->stacks().Get(id);
+    const bool methods_wrong = region_->facts().numbers().methods_wrong.load() != 0;
+    for (const Frame& frame : methods_wrong ? WithoutMethods(stack) : stack) {
       frames.push_back(frame.kind == FrameKind::kNative ? native_.Symbolize(frame)
                                                         : java_.Symbolize(frame));
       frames.back().gap = frame.gap != 0;
@@ -81,6 +83,9 @@ std::string Render(const RegionCopy& region, const Snapshot& snapshot, ProcessFa
   input.process = std::move(process);
   input.stack = [&](StackId id) { return symbolizer.FramesOf(id); };
   input.string = [&](StringId id) { return std::string(region.strings().Get(id)); };
+  if (facts.numbers().methods_wrong.load() != 0) {
+    input.withdrawn = [&](StackId id) { return HasMethods(region.stacks().Get(id)); };
+  }
   input.restored = facts.numbers().restored.load() != 0;
   input.libc_entries = facts.numbers().libc_entries.load() != 0;
   return RenderReport(input);

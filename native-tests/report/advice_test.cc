@@ -43,6 +43,8 @@ TEST_CASE("the opener is whose code stands between libc and Java") {
   // The VM reads its own archives through the JDK's libzip.
   CHECK(FindOpener({Native("ZIP_Open", FrameOwner::kJdk), kLibjvm, kAppClass}, false) ==
         Opener::kJvm);
+  const SymbolizedFrame net = Native("Java_sun_nio_ch_Net_socket0", FrameOwner::kJdk);
+  CHECK(FindOpener({net, kLibjvm}, true) == Opener::kJava);  // the Zero VM, with its interpreter
   CHECK(FindOpener({kJdkClass, kAppClass}, true) == Opener::kJava);  // native frames were lost
   CHECK(FindOpener({kAppClass}, true) == Opener::kNative);           // foreign-function call
   CHECK(FindOpener({Native("hook", FrameOwner::kAgent), kLibnio}, true) == Opener::kJava);

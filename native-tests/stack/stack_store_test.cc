@@ -170,5 +170,19 @@ TEST_CASE("a refused stack costs no memory") {
   CHECK(s.region.Allocate(65536) != 0);
 }
 
+TEST_CASE("frames of methods are taken out, and the frame before says so") {
+  Frame method = NativeFrame(7);
+  method.kind = FrameKind::kMethod;
+  const std::vector<Frame> stack = {NativeFrame(1), method, method, NativeFrame(2)};
+  CHECK(HasMethods(stack));
+  const std::vector<Frame> rest = WithoutMethods(stack);
+  REQUIRE(rest.size() == 2);
+  CHECK(rest[0].value == NativeFrame(1).value);
+  CHECK(rest[0].gap == 1);
+  CHECK(rest[1] == NativeFrame(2));
+  CHECK_FALSE(HasMethods(rest));
+  CHECK(WithoutMethods({method}).empty());
+}
+
 }  // namespace
 }  // namespace fdorigin
