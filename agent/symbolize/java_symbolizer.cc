@@ -420,6 +420,17 @@ JavaSymbolizer::Class JavaSymbolizer::DescribeSignature(const std::string& signa
   return described;
 }
 
+template <typename Kept>
+void JavaSymbolizer::FillIn(const Class& described, const Kept& method, SymbolizedFrame* named) {
+  named->owner = described.owner;
+  named->class_name = described.name;
+  named->jar = described.jar;
+  named->file = ToUtf8(method.file);
+  named->method = ToUtf8(method.name);
+  named->signature = ToUtf8(method.signature);
+  named->native_method = method.native;
+}
+
 SymbolizedFrame JavaSymbolizer::SymbolizeStored(const Frame& frame) {
   SymbolizedFrame named;
   named.kind = FrameKind::kJava;
@@ -430,13 +441,7 @@ SymbolizedFrame JavaSymbolizer::SymbolizeStored(const Frame& frame) {
   if (known == described_.end()) {
     known = described_.emplace(method.class_name, DescribeClass(method.class_name)).first;
   }
-  named.owner = known->second.owner;
-  named.class_name = known->second.name;
-  named.jar = known->second.jar;
-  named.file = ToUtf8(method.file);
-  named.method = ToUtf8(method.name);
-  named.signature = ToUtf8(method.signature);
-  named.native_method = method.native;
+  FillIn(known->second, method, &named);
   named.hidden = method.hidden;
   if (const int32_t line = stored_->LineAt(id, frame.bci); line > 0) named.line = line;
   return named;
@@ -453,13 +458,7 @@ SymbolizedFrame JavaSymbolizer::SymbolizeNamed(const Frame& frame) {
     known =
         described_.emplace(signature, DescribeSignature(signature, ClassNameOf(signature))).first;
   }
-  named.owner = known->second.owner;
-  named.class_name = known->second.name;
-  named.jar = known->second.jar;
-  named.file = ToUtf8(method.file);
-  named.method = ToUtf8(method.name);
-  named.signature = ToUtf8(method.signature);
-  named.native_method = method.native;
+  FillIn(known->second, method, &named);
   if (method.line > 0) named.line = method.line;
   return named;
 }

@@ -69,6 +69,9 @@ class JavaSymbolizer {
     std::vector<std::pair<jlocation, int>> lines;  // from which bci on, in the class file's order
   };
 
+  // What MethodName and NamedMethod have in common.
+  template <typename Kept>
+  static void FillIn(const Class& described, const Kept& method, SymbolizedFrame* named);
   SymbolizedFrame SymbolizeStored(const Frame& frame);
   SymbolizedFrame SymbolizeNamed(const Frame& frame);
   Class DescribeClass(std::string_view internal_name);
