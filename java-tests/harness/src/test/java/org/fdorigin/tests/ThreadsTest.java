@@ -154,6 +154,27 @@ class ThreadsTest {
     }
   }
 
+  /** It opens a log of its own doings anew. */
+  @EachJdk
+  void aThreadOfTheGarbageCollectorHasNoJavaFrames(Jdk jdk) throws Exception {
+    JvmUnderTest.Builder builder = lamplighter(jdk);
+    Path marks = builder.folder().resolve("marks.log");
+    try (JvmUnderTest started =
+        builder
+            .jvm("-XX:+UseG1GC", "-XX:+ExplicitGCInvokesConcurrent")
+            .jvm("-Xlog:gc+marking:file=" + marks + "::filecount=2,filesize=64")
+            .start()) {
+      jvm = started;
+      jvm.ready();
+      light("finalizer"); // by a collection, which is over when it returns
+      reportOn(1);
+      List<Integer> reopened = kernel.withTarget(marks.toString());
+      assertEquals(1, reopened.size());
+      checkOwn(reopened.get(0), "G1 Main Marker");
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
   private void checkOwn(int fd, String thread) throws IOException {
     Report.Call origin = report.descriptor(fd).origin();
     String name = origin.json().path("thread").path("name").asText();
