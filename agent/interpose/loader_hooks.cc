@@ -20,6 +20,19 @@ namespace {
 // A dlopen was handed on: there may be images that are not patched yet.
 constinit std::atomic<bool> rescan_due{false};
 
+constinit std::span<const fdorigin::DlsymAnswer> own_answers;
+
+// Null where dlsym itself finds something, or the name is none of ours.
+void* FindOwn(void* handle, const char* name) {
+  for (const fdorigin::DlsymAnswer& answer : own_answers) {
+    if (std::strcmp(answer.name, name) != 0) continue;
+    if (dlsym(handle, name) != nullptr) return nullptr;
+    dlerror();
+    return answer.function;
+  }
+  return nullptr;
+}
+
 // What RTLD_DEFAULT is to the code at `caller`: null where its library has a function of its own by
 // that name, which goes first if it was loaded with RTLD_DEEPBIND. Whether it was cannot be asked.
 void* FindDefault(const char* name, void* found, const void* caller) {
@@ -75,7 +88,9 @@ extern "C" void* FdoriginAnswerDlsym(void* handle, const char* name, const void*
   if (rescan_due.load(std::memory_order_acquire) && rescan_due.exchange(false)) {
     fdorigin::Patcher::Rescan();
   }
-  if (name == nullptr || handle == RTLD_NEXT || !fdorigin::Patcher::IsHooked(name)) return nullptr;
+  if (name == nullptr || handle == RTLD_NEXT) return nullptr;
+  if (void* own = FindOwn(handle, name); own != nullptr) return own;
+  if (!fdorigin::Patcher::IsHooked(name)) return nullptr;
   void* found = dlsym(handle, name);
   if (handle == RTLD_DEFAULT) found = FindDefault(name, found, caller);
   return fdorigin::Patcher::HookFor(name, found);
@@ -109,5 +124,7 @@ const LoaderHook kHooks[] = {
 }  // namespace
 
 std::span<const LoaderHook> LoaderHooks() { return kHooks; }
+
+void SetDlsymAnswers(std::span<const DlsymAnswer> answers) { own_answers = answers; }
 
 }  // namespace fdorigin

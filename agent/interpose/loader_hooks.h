@@ -23,6 +23,15 @@ struct LoaderHook {
 
 std::span<const LoaderHook> LoaderHooks();
 
+// What dlsym answers for a name that it does not find, though no library exports it.
+struct DlsymAnswer {
+  const char* name;
+  void* function;
+};
+
+// Before the hooks are in place. `answers` stays valid for good.
+void SetDlsymAnswers(std::span<const DlsymAnswer> answers);
+
 }  // namespace fdorigin
 
 #endif  // FDORIGIN_AGENT_INTERPOSE_LOADER_HOOKS_H_

@@ -215,6 +215,7 @@ void Agent::StartHooks(EntryMoment moment) {
     stack_recorder_.SetNativeMethods(&native_methods_);
     Patcher::NoteNativeMethods(&native_methods_);
   }
+  AnswerToJniNames();
   PrepareHooks();
   Patcher::Start(&recordings_.images, &recordings_.strings, &recordings_.facts, options_.libc,
                  moment);

@@ -5,21 +5,17 @@
 
 #include "fdorigin/fdorigin.h"
 #include "fdorigin_version.h"
+#include "interpose/loader_hooks.h"
 #include "jvm/c_interface.h"
 #include "jvm/guarded.h"
 #include "jvm/throwables.h"
-
-extern "C" {
-JNIEXPORT jint JNICALL Java_org_fdorigin_FdOrigin_dump(JNIEnv* jni, jclass, jstring path);
-JNIEXPORT jstring JNICALL Java_org_fdorigin_FdOrigin_version(JNIEnv* jni, jclass);
-}
 
 namespace fdorigin {
 namespace {
 
 constexpr const char* kClass = "Lorg/fdorigin/FdOrigin;";
 
-jint DumpTo(JNIEnv* jni, jstring path) {
+jint JNICALL DumpTo(JNIEnv* jni, jclass, jstring path) {
   jint result = FDORIGIN_NO_MEMORY;
   Guarded([&] {
     const std::string text = ToUtf8(jni, path);
@@ -28,15 +24,22 @@ jint DumpTo(JNIEnv* jni, jstring path) {
   return result;
 }
 
+jstring JNICALL Version(JNIEnv* jni, jclass) { return jni->NewStringUTF(FDORIGIN_VERSION); }
+
+const DlsymAnswer kJniNames[] = {
+    {"Java_org_fdorigin_FdOrigin_dump", reinterpret_cast<void*>(&DumpTo)},
+    {"Java_org_fdorigin_FdOrigin_version", reinterpret_cast<void*>(&Version)},
+};
+
 void BindIfOurs(jvmtiEnv* jvmti, JNIEnv* jni, jclass type) {
   char* signature = nullptr;
   if (jvmti->GetClassSignature(type, &signature, nullptr) != JVMTI_ERROR_NONE) return;
   if (std::strcmp(signature, kClass) == 0) {
     const JNINativeMethod natives[] = {
         {const_cast<char*>("dump"), const_cast<char*>("(Ljava/lang/String;)I"),
-         reinterpret_cast<void*>(&Java_org_fdorigin_FdOrigin_dump)},
+         reinterpret_cast<void*>(&DumpTo)},
         {const_cast<char*>("version"), const_cast<char*>("()Ljava/lang/String;"),
-         reinterpret_cast<void*>(&Java_org_fdorigin_FdOrigin_version)},
+         reinterpret_cast<void*>(&Version)},
     };
     // Another class of that name may have only one of them, or none.
     for (const JNINativeMethod& native : natives) {
@@ -51,6 +54,8 @@ void JNICALL ClassPrepared(jvmtiEnv* jvmti, JNIEnv* jni, jthread, jclass type) {
 }
 
 }  // namespace
+
+void AnswerToJniNames() { SetDlsymAnswers(kJniNames); }
 
 void StartJavaBinding(JavaVM* vm, JNIEnv* jni) {
   // An environment of its own: the checkpoint watcher turns the same event on and off.
@@ -72,11 +77,3 @@ void StartJavaBinding(JavaVM* vm, JNIEnv* jni) {
 }
 
 }  // namespace fdorigin
-
-jint Java_org_fdorigin_FdOrigin_dump(JNIEnv* jni, jclass, jstring path) {
-  return fdorigin::DumpTo(jni, path);
-}
-
-jstring Java_org_fdorigin_FdOrigin_version(JNIEnv* jni, jclass) {
-  return jni->NewStringUTF(FDORIGIN_VERSION);
-}

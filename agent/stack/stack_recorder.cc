@@ -145,6 +145,8 @@ void StackRecorder::ProveNativeState(bool may_block, NativePart* native,
   JavaWalker::Activations activations;
   const int java_count =
       java_->Walk(env, sp, may_block, java, java_depth, &stack->java_stack, &activations);
+  // The tables of JDK 21 do not tell where a thread notes it.
+  stack->virtual_thread |= activations.virtual_thread;
 
   int count = native.count;
   int natives_left = native.depth - native.count;

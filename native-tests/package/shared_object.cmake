@@ -3,7 +3,7 @@
 cmake_minimum_required(VERSION 3.25)
 set(allowed_needed libc.so.6 libm.so.6 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1)
 set(required_exports Agent_OnLoad Agent_OnAttach)
-set(allowed_exports "^(Agent_OnLoad|Agent_OnAttach|Agent_OnUnload|fdorigin_[a-z0-9_]+|Java_org_fdorigin_FdOrigin_(dump|version))$")
+set(allowed_exports "^(Agent_OnLoad|Agent_OnAttach|Agent_OnUnload|fdorigin_[a-z0-9_]+)$")
 
 function(read_elf result)
   execute_process(COMMAND "${READELF}" -W ${ARGN} "${LIBRARY}" OUTPUT_VARIABLE output
