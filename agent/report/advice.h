@@ -1,6 +1,6 @@
 // What can be done about a descriptor that stands in a checkpoint's way.
 //
-// Who calls it: BuildReport(), for the descriptors that a failed checkpoint names, and for those
+// Who calls it: RenderReport(), for the descriptors that a failed checkpoint names, and for those
 // that a busy selector or watch service may be about. Cold, no state.
 #ifndef FDORIGIN_AGENT_REPORT_ADVICE_H_
 #define FDORIGIN_AGENT_REPORT_ADVICE_H_

@@ -1,6 +1,6 @@
 // The arguments of a recorded call, as its manual page writes them.
 //
-// Who calls it: BuildReport(). Cold, no state.
+// Who calls it: RenderReport(). Cold, no state.
 #ifndef FDORIGIN_AGENT_REPORT_ARGUMENTS_H_
 #define FDORIGIN_AGENT_REPORT_ARGUMENTS_H_
 

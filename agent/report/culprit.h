@@ -1,6 +1,6 @@
 // The frame at which a person should look first: the first one that is the application's.
 //
-// Who calls it: BuildReport(), once per descriptor. Cold, no state.
+// Who calls it: RenderReport(), once per descriptor. Cold, no state.
 #ifndef FDORIGIN_AGENT_REPORT_CULPRIT_H_
 #define FDORIGIN_AGENT_REPORT_CULPRIT_H_
 

@@ -1,7 +1,7 @@
 // Who this process is: what the report says of it beside its descriptors. Asked anew for each
 // report, since a restored process may have another pid and another host.
 //
-// Who calls it: BuildReport(), ExpandReportPath() and the reporter. Cold.
+// Who calls it: RenderReport(), ExpandReportPath() and the reporter. Cold.
 #ifndef FDORIGIN_AGENT_REPORT_HOST_H_
 #define FDORIGIN_AGENT_REPORT_HOST_H_
 

@@ -1,6 +1,6 @@
 // Which descriptors a failed checkpoint names (docs/report.md, "How failures are joined").
 //
-// Who calls it: BuildReport(). Cold. It asks the kernel about paths that messages name (stat), and
+// Who calls it: RenderReport(). Cold. It asks the kernel about paths that messages name (stat), and
 // opens nothing.
 #ifndef FDORIGIN_AGENT_REPORT_JOIN_H_
 #define FDORIGIN_AGENT_REPORT_JOIN_H_

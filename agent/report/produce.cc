@@ -4,16 +4,12 @@
 
 namespace fdorigin {
 
-std::string RenderReport(const ReportInput& input) {
-  const nlohmann::json report = BuildReport(input);
-  return report.is_object() ? SerializeReport(report) : std::string();
-}
-
 ProducedReport ProduceReport(const ReportInput& input, const std::string& path) {
-  const nlohmann::json report = BuildReport(input);
+  nlohmann::json digest;
+  const std::string text = RenderReport(input, &digest);
   ProducedReport produced;
-  produced.status = WriteReport(report, path);
-  produced.summary = Summarize(report, produced.status.ok() ? path : "");
+  produced.status = WriteReport(text, path);
+  produced.summary = Summarize(digest, produced.status.ok() ? path : "");
   return produced;
 }
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <exception>
-#include <map>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "fdorigin_version.h"
@@ -26,6 +26,53 @@ namespace {
 using nlohmann::json;
 
 constexpr const char* kSchemaVersion = "1.0";
+
+// `object` as it stands in the text of the report, between its braces.
+void AppendMembers(const json& object, std::string* text) {
+  const std::string dumped = object.dump(1, ' ', false, json::error_handler_t::replace);
+  text->append(dumped, 1, dumped.size() - 3);
+}
+
+// An array of the report, turned into text a few elements at a time: the tree of a whole report
+// takes several times the text's memory, and longer to make and to free than all else does.
+class ArrayText {
+ public:
+  // Appends the member `key` to `text`.
+  ArrayText(const char* key, std::string* text) : key_(key), text_(text) {}
+
+  void Add(json element) {
+    batch_.push_back(std::move(element));
+    if (batch_.size() == kBatch) Flush();
+  }
+
+  void Finish() {
+    if (!begun_ || !batch_.empty()) Flush();
+  }
+
+ private:
+  static constexpr size_t kBatch = 16;  // what they take stays in the processor's cache
+
+  void Flush() {
+    json object;
+    object[key_] = std::exchange(batch_, json::array());
+    if (!begun_) {
+      AppendMembers(object, text_);
+      begun_ = true;
+      return;
+    }
+    std::string array;
+    AppendMembers(object, &array);
+    constexpr std::string_view kEnd = "\n ]";
+    text_->resize(text_->size() - kEnd.size());
+    *text_ += ',';
+    text_->append(array, array.find('[') + 1);
+  }
+
+  const char* key_;
+  std::string* text_;
+  json batch_ = json::array();
+  bool begun_ = false;
+};
 
 // The stacks that the report refers to, each symbolized once, in the order of their first use.
 class Stacks {
@@ -46,12 +93,13 @@ class Stacks {
     return at->second;
   }
 
-  json ToJson();
+  // Appends the member `stacks` of the report.
+  void AppendTo(std::string* text);
 
  private:
   const ReportInput& input_;
-  std::map<StackId, std::vector<SymbolizedFrame>> frames_;
-  std::map<StackId, size_t> referred_;
+  std::unordered_map<StackId, std::vector<SymbolizedFrame>> frames_;
+  std::unordered_map<StackId, size_t> referred_;
   std::vector<StackId> order_;
 };
 
@@ -85,14 +133,14 @@ json FrameToJson(const SymbolizedFrame& frame) {
   return object;
 }
 
-json Stacks::ToJson() {
-  json stacks = json::array();
+void Stacks::AppendTo(std::string* text) {
+  ArrayText stacks("stacks", text);
   for (const StackId id : order_) {
     json frames = json::array();
     for (const SymbolizedFrame& frame : Frames(id)) frames.push_back(FrameToJson(frame));
-    stacks.push_back({{"id", Refer(id)}, {"frames", std::move(frames)}});
+    stacks.Add({{"id", Refer(id)}, {"frames", std::move(frames)}});
   }
-  return stacks;
+  stacks.Finish();
 }
 
 // "complete", "none", or the reason why there are no Java frames, or not all.
@@ -140,10 +188,12 @@ json ThreadToJson(const ReportInput& input, const CallRecord& record) {
   std::string name;
   if (input.string && record.thread_name != StringId::kNone)
     name = input.string(record.thread_name);
-  return {{"name", EscapeToUtf8(name)},
-          {"tid", record.tid},
-          {"kind", kind},
-          {"virtual", record.thread_kind == ThreadKind::kVirtual}};
+  json object;
+  object["name"] = EscapeToUtf8(name);
+  object["tid"] = record.tid;
+  object["kind"] = kind;
+  object["virtual"] = record.thread_kind == ThreadKind::kVirtual;
+  return object;
 }
 
 json CallToJson(const ReportInput& input, const CallRecord& record, Stacks* stacks) {
@@ -354,38 +404,55 @@ json CoverageToJson(const Coverage& coverage) {
           {"selfDescriptors", 0}};
 }
 
-json Build(const ReportInput& input) {
+std::string Render(const ReportInput& input, json* digest) {
   JoinedFailures joined;
   joined.failures.resize(input.snapshot->descriptors.size());
   if (input.trigger.exception) joined = JoinFailures(*input.snapshot, *input.trigger.exception);
 
+  constexpr size_t kUsualBytes = 1024;  // of one descriptor
+  std::string text;
+  text.reserve(input.snapshot->descriptors.size() * kUsualBytes);
+  // By key, as nlohmann writes an object.
+  text += '{';
+  AppendMembers({{"coverage", CoverageToJson(input.coverage)},
+                 {"createdAt", FormatTime(input.snapshot->at_ns)}},
+                &text);
+  text += ',';
   Stacks stacks(input);
   Attributor attributor(input);
-  json descriptors = json::array();
+  ArrayText descriptors("descriptors", &text);
+  json told = json::array();
   for (size_t i = 0; i < input.snapshot->descriptors.size(); ++i) {
-    descriptors.push_back(DescriptorToJson(input, input.snapshot->descriptors[i], joined,
-                                           joined.failures[i], &attributor, &stacks));
+    json one = DescriptorToJson(input, input.snapshot->descriptors[i], joined, joined.failures[i],
+                                &attributor, &stacks);
+    told.push_back(one.contains("advice") ? one : json());
+    descriptors.Add(std::move(one));
   }
-  json report;
-  report["schemaVersion"] = kSchemaVersion;
-  report["tool"] = {{"name", "fdorigin"}, {"version", FDORIGIN_VERSION}};
-  report["createdAt"] = FormatTime(input.snapshot->at_ns);
-  report["trigger"] = TriggerToJson(input.trigger, joined);
-  report["process"] = ProcessToJson(input);
-  report["coverage"] = CoverageToJson(input.coverage);
-  report["descriptors"] = std::move(descriptors);
-  report["stacks"] = stacks.ToJson();
-  return report;
+  descriptors.Finish();
+  text += ',';
+  const json process = ProcessToJson(input);
+  AppendMembers({{"process", process}, {"schemaVersion", kSchemaVersion}}, &text);
+  text += ',';
+  stacks.AppendTo(&text);
+  text += ',';
+  const json trigger = TriggerToJson(input.trigger, joined);
+  AppendMembers(
+      {{"tool", {{"name", "fdorigin"}, {"version", FDORIGIN_VERSION}}}, {"trigger", trigger}},
+      &text);
+  text += "\n}\n";
+  if (digest != nullptr) {
+    *digest = {{"descriptors", std::move(told)}, {"process", process}, {"trigger", trigger}};
+  }
+  return text;
 }
 
 }  // namespace
 
-json BuildReport(const ReportInput& input) {
+std::string RenderReport(const ReportInput& input, json* digest) {
   try {
-    return Build(input);
+    return Render(input, digest);
   } catch (const std::exception&) {
-    // Out of memory. Null is not a report, and WriteReport() refuses it.
-    return nullptr;
+    return "";  // out of memory
   }
 }
 

@@ -85,25 +85,25 @@ struct ReportInput {
   bool libc_entries = true;  // the option libc
 };
 
-// The report as JSON, by docs/report.schema.json. Null where memory ran out.
-nlohmann::json BuildReport(const ReportInput& input);
+// The text of the report, by docs/report.schema.json; "" where memory ran out. `digest` gets what
+// Summarize() needs of it.
+std::string RenderReport(const ReportInput& input, nlohmann::json* digest = nullptr);
 
 // Expands %p %n %t %h (and %% to a percent sign) in a report path; pid and host are asked anew,
 // since both may have changed by a restore.
 std::string ExpandReportPath(const std::string& pattern, int report_number);
 
-// The text of a report, as it is written. Throws std::bad_alloc.
-std::string SerializeReport(const nlohmann::json& json);
-
-// Writes `json` to a temporary name beside `path`, then renames it. The error's message is one line
-// that names the path and the cause.
-absl::Status WriteReport(const nlohmann::json& json, const std::string& path);
+// Writes `text` to a temporary name beside `path`, then renames it. The error's message is one line
+// that names the path and the cause; "" is refused as what memory ran out for.
+absl::Status WriteReport(const std::string& text, const std::string& path);
 
 // Whether the directory of `path` exists and can be written to; used at start-up.
 absl::Status CheckWritable(const std::string& path);
 
 // The summary for stderr: at most a dozen lines, one per blocking descriptor, then the path (none
-// where `path` is empty). Each line begins with "fdorigin: " and ends with a line end.
+// where `path` is empty). Each line begins with "fdorigin: " and ends with a line end. Of `report`,
+// or its digest, it takes `trigger`, `process` and `descriptors`, in which those that neither block
+// nor have advice may be null.
 std::string Summarize(const nlohmann::json& report, const std::string& path);
 
 }  // namespace fdorigin

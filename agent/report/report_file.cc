@@ -12,7 +12,6 @@
 
 #include "absl/status/status.h"
 #include "base/spare_descriptors.h"
-#include "nlohmann/json.hpp"
 #include "report/host.h"
 #include "report/report.h"
 #include "report/text.h"
@@ -133,14 +132,10 @@ std::string ExpandReportPath(const std::string& pattern, int report_number) {
   return path;
 }
 
-std::string SerializeReport(const nlohmann::json& json) {
-  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
-}
-
-absl::Status WriteReport(const nlohmann::json& json, const std::string& path) {
+absl::Status WriteReport(const std::string& text, const std::string& path) {
   try {
-    if (!json.is_object()) return CannotWrite(path, ENOMEM);
-    return WriteFile(SerializeReport(json), path);
+    if (text.empty()) return CannotWrite(path, ENOMEM);
+    return WriteFile(text, path);
   } catch (const std::exception&) {
     return CannotWrite(path, ENOMEM);
   }

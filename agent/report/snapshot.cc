@@ -188,31 +188,38 @@ bool IsKnown(const FdIdentity& identity, const std::optional<FdEntry>& entry) {
 void AwaitCallsUnderWay(DescriptorSource* source, std::vector<Looked>* all) {
   constexpr std::chrono::milliseconds kPatience{50};
   constexpr std::chrono::milliseconds kPause{1};
-  const auto in_gap = [](const Looked& looked) {
-    return !IsKnown(looked.descriptor.identity, looked.descriptor.entry);
-  };
+  std::vector<Looked*> waiting;
+  for (Looked& looked : *all) {
+    if (!IsKnown(looked.descriptor.identity, looked.descriptor.entry)) waiting.push_back(&looked);
+  }
   const auto until = std::chrono::steady_clock::now() + kPatience;
-  while (std::chrono::steady_clock::now() < until) {
-    if (std::none_of(all->begin(), all->end(), in_gap)) return;
+  while (!waiting.empty() && std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(kPause);
-    std::erase_if(*all, [&](Looked& looked) {
-      if (!in_gap(looked)) return false;
-      const int fd = looked.descriptor.fd;
+    std::erase_if(waiting, [&](Looked* looked) {
+      const int fd = looked->descriptor.fd;
       struct stat status = {};
-      if (!source->Stat(fd, &status)) return true;
+      const bool open = source->Stat(fd, &status);
       const FdIdentity identity = {status.st_dev, status.st_ino};
       // What has not changed is not read again.
-      if (identity == looked.descriptor.identity && !IsKnown(identity, source->Entry(fd))) {
+      if (open && identity == looked->descriptor.identity &&
+          !IsKnown(identity, source->Entry(fd))) {
         return false;
       }
-      return !LookAt(fd, source, &looked);
+      if (open && LookAt(fd, source, looked)) {
+        return IsKnown(looked->descriptor.identity, looked->descriptor.entry);
+      }
+      looked->descriptor.fd = -1;
+      return true;
     });
   }
+  std::erase_if(*all, [](const Looked& looked) { return looked.descriptor.fd < 0; });
 }
 
 void FillSnapshot(DescriptorSource* source, Snapshot* snapshot) {
+  const std::vector<int> numbers = source->Numbers();
   std::vector<Looked> all;
-  for (const int fd : source->Numbers()) {
+  all.reserve(numbers.size());
+  for (const int fd : numbers) {
     Looked looked;
     if (LookAt(fd, source, &looked)) all.push_back(std::move(looked));
   }

@@ -156,6 +156,7 @@ void SummarizeFailure(const json& report, std::string* out) {
   std::vector<const json*> listening;
   std::vector<const json*> meant;  // those with advice though they are not named
   for (const json& descriptor : report["descriptors"]) {
+    if (descriptor.is_null()) continue;
     const bool named = descriptor["blocking"].get<bool>();
     if (named) {
       blocking.push_back(&descriptor);

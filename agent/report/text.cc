@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -102,7 +103,11 @@ std::string ReadWhole(const std::string& path) {
 
 }  // namespace
 
-std::string EscapeToUtf8(std::string_view bytes) { return Convert(bytes, /*printable=*/false); }
+std::string EscapeToUtf8(std::string_view bytes) {
+  const auto is_ascii = [](char c) { return static_cast<uint8_t>(c) < 0x80; };
+  if (std::all_of(bytes.begin(), bytes.end(), is_ascii)) return std::string(bytes);
+  return Convert(bytes, /*printable=*/false);
+}
 
 std::string ToPrintable(std::string_view bytes) { return Convert(bytes, /*printable=*/true); }
 

@@ -10,7 +10,6 @@
 #include "force/descriptors.h"
 #include "force/live_process.h"
 #include "force/region_copy.h"
-#include "report/produce.h"
 #include "report/report.h"
 #include "symbolize/elf_symbols.h"
 #include "symbolize/java_symbolizer.h"

@@ -62,8 +62,8 @@ TEST_CASE("a report is written whole, replaces an older one, and leaves nothing 
   Directory directory;
   const std::string path = directory / "r.json";
   const mode_t mask = umask(027);
-  REQUIRE(WriteReport(json{{"a", 1}}, path).ok());
-  REQUIRE(WriteReport(json{{"a", 2}}, path).ok());
+  REQUIRE(WriteReport(R"({"a": 1})", path).ok());
+  REQUIRE(WriteReport(R"({"a": 2})", path).ok());
   umask(mask);
   CHECK(json::parse(Read(path)) == json{{"a", 2}});
   CHECK(directory.count() == 1);
@@ -74,26 +74,20 @@ TEST_CASE("a report is written whole, replaces an older one, and leaves nothing 
 
 TEST_CASE("a name as long as the file system allows can be written") {
   Directory directory;
-  CHECK(WriteReport(json::object(), directory / std::string(255, 'r')).ok());
-  CHECK_FALSE(WriteReport(json::object(), directory / std::string(256, 'r')).ok());
+  CHECK(WriteReport("{}", directory / std::string(255, 'r')).ok());
+  CHECK_FALSE(WriteReport("{}", directory / std::string(256, 'r')).ok());
   CHECK(directory.count() == 1);
-}
-
-TEST_CASE("invalid UTF-8 in a report is written as a replacement, not thrown") {
-  Directory directory;
-  REQUIRE(WriteReport(json{{"a", "\xff"}}, directory / "r.json").ok());
-  CHECK(json::parse(Read(directory / "r.json"))["a"] == "\xef\xbf\xbd");
 }
 
 TEST_CASE("what cannot be written is said in one line, and no temporary file stays") {
   Directory directory;
-  const absl::Status nowhere = WriteReport(json::object(), directory / "no/r.json");
+  const absl::Status nowhere = WriteReport("{}", directory / "no/r.json");
   CHECK(nowhere.code() == absl::StatusCode::kNotFound);
   CHECK(std::string(nowhere.message()) ==
         "cannot write the report '" + (directory / "no/r.json") + "': No such file or directory");
   mkdir((directory / "d").c_str(), 0700);
-  CHECK_FALSE(WriteReport(json::object(), directory / "d").ok());  // rename onto a directory
-  CHECK_FALSE(WriteReport(json(), directory / "null.json").ok());
+  CHECK_FALSE(WriteReport("{}", directory / "d").ok());  // rename onto a directory
+  CHECK_FALSE(WriteReport("", directory / "none.json").ok());
 
   // A full disk: the file size limit fails in the middle of a write.
   rlimit saved = {};
@@ -101,8 +95,7 @@ TEST_CASE("what cannot be written is said in one line, and no temporary file sta
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   const rlimit small = {.rlim_cur = 1000, .rlim_max = saved.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
-  const absl::Status full =
-      WriteReport(json{{"a", std::string(5000, 'x')}}, directory / "full.json");
+  const absl::Status full = WriteReport(std::string(5000, 'x'), directory / "full.json");
   setrlimit(RLIMIT_FSIZE, &saved);
   std::signal(SIGXFSZ, handler);
   CHECK_FALSE(full.ok());

@@ -101,7 +101,10 @@ class Fixture {
   json Report() {
     snapshot_ = TakeSnapshot(table_.table);
     input_.snapshot = &snapshot_;
-    return BuildReport(input_);
+    json digest;
+    const json report = json::parse(RenderReport(input_, &digest));
+    CHECK(Summarize(digest, "/r.json") == Summarize(report, "/r.json"));
+    return report;
   }
 
   FdTable& table() { return table_.table; }
@@ -576,10 +579,39 @@ TEST_CASE("an empty input still makes a report") {
   input.snapshot = &snapshot;
   input.table = &table.table;
   input.trigger.kind = "exit";
-  const json report = BuildReport(input);
+  const json report = json::parse(RenderReport(input));
   CHECK(report["descriptors"].empty());
   CHECK(report["stacks"].empty());
   CHECK(Summarize(report, "/x") == "fdorigin: exit: 0 open descriptors\nfdorigin: report: /x\n");
+}
+
+TEST_CASE("a report is laid out as one tree, however many descriptors it has") {
+  TestTable table;
+  Snapshot snapshot;
+  ReportInput input;
+  input.snapshot = &snapshot;
+  input.table = &table.table;
+  input.trigger.kind = "exit";
+  for (int fd = 0; fd <= 50; ++fd) {
+    const std::string text = RenderReport(input);
+    const json report = json::parse(text);
+    REQUIRE(report["descriptors"].size() == static_cast<size_t>(fd));
+    REQUIRE(text == report.dump(1) + "\n");
+    OpenDescriptor descriptor;
+    descriptor.fd = fd;
+    descriptor.kind = "other";
+    snapshot.descriptors.push_back(std::move(descriptor));
+  }
+}
+
+TEST_CASE("invalid UTF-8 in a report is written as a replacement, not thrown") {
+  TestTable table;
+  Snapshot snapshot;
+  ReportInput input;
+  input.snapshot = &snapshot;
+  input.table = &table.table;
+  input.trigger.kind = "\xff";
+  CHECK(json::parse(RenderReport(input))["trigger"]["kind"] == "\xef\xbf\xbd");
 }
 
 }  // namespace
