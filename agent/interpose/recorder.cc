@@ -172,6 +172,14 @@ HOOK_SAFE CallRecord MakeRecord(CallId call, const void* frame, const CallArgume
   return record;
 }
 
+// Of the call that made a descriptor, which `status` is about.
+HOOK_SAFE CallRecord MakeOrigin(CallId call, const void* frame, const CallArguments& arguments,
+                                const struct stat& status) {
+  CallRecord record = MakeRecord(call, frame, arguments, WantsStack(status));
+  record.file_type = (status.st_mode & S_IFMT) >> 12 & 0xf;
+  return record;
+}
+
 HOOK_SAFE bool Identify(int fd, struct stat* status, FdIdentity* identity) {
   if (fstat(fd, status) != 0) return false;
   *identity = {status->st_dev, status->st_ino};
@@ -265,9 +273,7 @@ void Recorder::Opened(CallId call, const void* frame, int fd, const CallArgument
     struct stat status;
     FdIdentity identity;
     if (Identify(fd, &status, &identity)) {
-      CallRecord record = MakeRecord(call, frame, arguments, WantsStack(status));
-      record.file_type = (status.st_mode & S_IFMT) >> 12 & 0xf;
-      table->RecordOpen(fd, identity, record);
+      table->RecordOpen(fd, identity, MakeOrigin(call, frame, arguments, status));
     }
     Leave();
   }
@@ -354,9 +360,7 @@ void Recorder::Replaced(CallId call, const void* frame, int fd, const FdTable::R
     struct stat status;
     FdIdentity identity;
     if (Identify(fd, &status, &identity)) {
-      CallRecord record = MakeRecord(call, frame, arguments, WantsStack(status));
-      record.file_type = (status.st_mode & S_IFMT) >> 12 & 0xf;
-      table->FinishReplace(fd, taken, identity, record);
+      table->FinishReplace(fd, taken, identity, MakeOrigin(call, frame, arguments, status));
     } else {
       table->CancelReplace(fd, taken);
     }

@@ -61,6 +61,7 @@ class Agent {
  public:
   Agent(JavaVM* vm, jvmtiEnv* jvmti, const Options& options)
       : vm_(vm),
+        has_vm_tables_(HasVmTables(vm)),
         jvmti_(jvmti),
         options_(options),
         watches_checkpoints_(options.on_checkpoint),
@@ -95,6 +96,7 @@ class Agent {
   void OnThreadStart(JNIEnv* jni, jthread thread);
 
   JavaVM* vm_;
+  const bool has_vm_tables_;  // it is a HotSpot
   jvmtiEnv* jvmti_;
   Options options_;  // changed by later attaches only
   bool watches_checkpoints_;
@@ -211,7 +213,7 @@ void Agent::StartHooks(EntryMoment moment) {
   Recorder::Install(&recordings_.table, &stack_recorder_, &recordings_.strings,
                     options_.sockets_only);
   if (watches_checkpoints_) watcher_.AddHooks();
-  if (!HasVmTables(vm_) && native_methods_.Create(&recordings_.region)) {
+  if (!has_vm_tables_ && native_methods_.Create(&recordings_.region)) {
     stack_recorder_.SetNativeMethods(&native_methods_);
     Patcher::NoteNativeMethods(&native_methods_);
   }
@@ -306,7 +308,7 @@ void Agent::OnVmInit(JNIEnv* jni, jthread thread) {
 // From here on the VM can be asked, and asks.
 void Agent::OpenToJava(JNIEnv* jni) {
   SetVmCanBeAsked(true);
-  if (!HasVmTables(vm_)) StartJavaBinding(vm_, jni);
+  if (!has_vm_tables_) StartJavaBinding(vm_, jni);
   StartTriggers(jni);
 }
 
@@ -333,7 +335,7 @@ void Agent::ReadVm(JNIEnv* jni, jthread thread) {
   }
   OnThreadStart(jni, thread);
   reporter_.ReadJvmInfo(jni);
-  NameEarlyThreads(vm_, jvmti_, jni);
+  if (has_vm_tables_) NameEarlyThreads(vm_, jvmti_, jni);
   java_walker_.Start();
   walk_check_.Start(jni, facts.hotspot);
 }

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "interpose/recorder.h"
-#include "jvm/vm_facts.h"
 #include "stack/vm_structs.h"
 #include "symbolize/utf8.h"
 
@@ -68,7 +67,6 @@ bool IsAlive(jvmtiEnv* jvmti, jthread thread) {
 }  // namespace
 
 void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni) {
-  if (!HasVmTables(vm)) return;
   const ThreadIds ids(vm, jni);
   jint count = 0;
   jthread* threads = nullptr;

@@ -4,8 +4,8 @@
 // A name goes to a thread by its kernel id, which HotSpot keeps in the OSThread of each JavaThread.
 // Where the VM's tables do not say where that is, these threads keep the kernel's short name.
 //
-// Who calls it: VMInit or Agent_OnAttach, once, when ThreadStart and ThreadEnd are enabled already.
-// Cold.
+// Who calls it, on a VM that HasVmTables(): VMInit or Agent_OnAttach, once, when ThreadStart and
+// ThreadEnd are enabled already. Cold.
 #ifndef FDORIGIN_AGENT_JVM_EARLY_THREADS_H_
 #define FDORIGIN_AGENT_JVM_EARLY_THREADS_H_
 
