@@ -63,11 +63,7 @@ template <CallId kCall, typename... A>
 struct MakesOne<kCall, int (*)(A...)> {
   HOOK_BODY static int Hook(A... arguments) {
     const int fd = Original<int (*)(A...)>(kCall)(arguments...);
-    if (fd >= 0) {
-      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(arguments...));
-    } else {
-      Recorder::OpenFailed();
-    }
+    Recorder::OpenedOrFailed(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(arguments...));
     return fd;
   }
 };
@@ -97,11 +93,7 @@ struct Opens {
     // A caller that passed no mode left something in its register; the original does not look at
     // it without O_CREAT or O_TMPFILE, and neither does the record.
     const int fd = Original<F>(kCall)(path, flags, mode);
-    if (fd >= 0) {
-      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
-    } else {
-      Recorder::OpenFailed();
-    }
+    Recorder::OpenedOrFailed(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
     return fd;
   }
 };
@@ -109,11 +101,7 @@ template <CallId kCall, typename F>
 struct OpensAt {
   HOOK_BODY static int Hook(int directory, const char* path, int flags, mode_t mode) {
     const int fd = Original<F>(kCall)(directory, path, flags, mode);
-    if (fd >= 0) {
-      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
-    } else {
-      Recorder::OpenFailed();
-    }
+    Recorder::OpenedOrFailed(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
     return fd;
   }
 };
@@ -123,11 +111,7 @@ template <CallId kCall, typename F>
 struct OpensChecked {
   HOOK_BODY static int Hook(const char* path, int flags) {
     const int fd = Original<F>(kCall)(path, flags);
-    if (fd >= 0) {
-      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
-    } else {
-      Recorder::OpenFailed();
-    }
+    Recorder::OpenedOrFailed(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
     return fd;
   }
 };
@@ -135,11 +119,7 @@ template <CallId kCall, typename F>
 struct OpensAtChecked {
   HOOK_BODY static int Hook(int directory, const char* path, int flags) {
     const int fd = Original<F>(kCall)(directory, path, flags);
-    if (fd >= 0) {
-      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
-    } else {
-      Recorder::OpenFailed();
-    }
+    Recorder::OpenedOrFailed(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(directory, flags));
     return fd;
   }
 };
@@ -359,11 +339,7 @@ template <CallId kCall, typename F>
 struct OpensQueue {
   HOOK_BODY static mqd_t Hook(const char* name, int flags, mode_t mode, mq_attr* attributes) {
     const mqd_t fd = Original<F>(kCall)(name, flags, mode, attributes);
-    if (fd >= 0) {
-      Recorder::Opened(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
-    } else {
-      Recorder::OpenFailed();
-    }
+    Recorder::OpenedOrFailed(kCall, FDORIGIN_HOOK_FRAME(), fd, KeepArguments(flags));
     return fd;
   }
 };

@@ -92,6 +92,15 @@ class Recorder {
                                const CallArguments& arguments);
   // The original of a call that makes descriptors has failed, with `errno`.
   HOOK_SAFE static void OpenFailed();
+  // By what the call returned: a descriptor, or a negative number.
+  HOOK_SAFE static void OpenedOrFailed(CallId call, const void* frame, int fd,
+                                       const CallArguments& arguments) {
+    if (fd >= 0) {
+      Opened(call, frame, fd, arguments);
+    } else {
+      OpenFailed();
+    }
+  }
   HOOK_SAFE static void Happened(CallId call, const void* frame, int fd,
                                  const CallArguments& arguments);
   HOOK_SAFE static void Closing(int fd);
