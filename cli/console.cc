@@ -1,8 +1,11 @@
 #include "console.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <string_view>
 
@@ -13,12 +16,15 @@ constexpr std::string_view kRed = "\033[31m";
 constexpr std::string_view kDim = "\033[2m";
 constexpr std::string_view kPlain = "\033[0m";
 
+std::string_view ValueOf(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value == nullptr ? std::string_view() : value;
+}
+
 bool UsesColor(std::string_view wish, int fd) {
   if (wish != "auto") return wish == "always";
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* terminal = std::getenv("TERM");
-  return (no_color == nullptr || *no_color == '\0') && isatty(fd) != 0 && terminal != nullptr &&
-         std::string_view(terminal) != "dumb";
+  const std::string_view terminal = ValueOf("TERM");
+  return ValueOf("NO_COLOR").empty() && isatty(fd) != 0 && !terminal.empty() && terminal != "dumb";
 }
 
 void Write(int fd, std::string_view text) {
@@ -28,6 +34,20 @@ void Write(int fd, std::string_view text) {
     if (size <= 0) return;
     text.remove_prefix(static_cast<size_t>(size));
   }
+}
+
+size_t WidthOfStdout() {
+  constexpr size_t kNarrowest = 40;
+  constexpr size_t kUsual = 80;
+  constexpr size_t kWidest = 240;
+  winsize size = {};
+  size_t width = 0;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) width = size.ws_col;
+  if (width == 0) {
+    const std::string_view columns = ValueOf("COLUMNS");
+    std::from_chars(columns.data(), columns.data() + columns.size(), width);
+  }
+  return width == 0 ? kUsual : std::clamp(width, kNarrowest, kWidest);
 }
 
 std::string Line(std::string_view color, std::string_view prefix, std::string_view text) {
@@ -40,9 +60,15 @@ std::string Line(std::string_view color, std::string_view prefix, std::string_vi
 
 }  // namespace
 
-Console::Console(std::string_view color) : color_on_stderr_(UsesColor(color, STDERR_FILENO)) {}
+Console::Console(std::string_view color)
+    : color_on_stdout_(UsesColor(color, STDOUT_FILENO)),
+      color_on_stderr_(UsesColor(color, STDERR_FILENO)) {}
 
 void Console::Answer(std::string_view line) const { Write(STDOUT_FILENO, Line("", "", line)); }
+
+void Console::Print(std::string_view text) const { Write(STDOUT_FILENO, text); }
+
+Sheet Console::NewSheet() const { return Sheet(WidthOfStdout(), color_on_stdout_); }
 
 void Console::Note(std::string_view line) const {
   Write(STDERR_FILENO, Line(color_on_stderr_ ? kDim : "", "fdorigin: ", line));

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "exit_status.h"
+#include "text/sheet.h"
 
 namespace fdorigin {
 
@@ -19,6 +20,11 @@ class Console {
 
   // A line of the answer.
   void Answer(std::string_view line) const;
+  // The answer in one piece, as it is.
+  void Print(std::string_view text) const;
+  // What a long answer is laid out on: as wide as the terminal; where stdout is none, as wide as
+  // COLUMNS says, else 80.
+  Sheet NewSheet() const;
   // Something beside the answer: what to do next.
   void Note(std::string_view line) const;
   void Error(std::string_view line) const;
@@ -26,6 +32,7 @@ class Console {
   ExitStatus Fail(const absl::Status& status) const;
 
  private:
+  bool color_on_stdout_;
   bool color_on_stderr_;
 };
 
