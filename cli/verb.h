@@ -24,6 +24,8 @@ struct Verb {
 Verb DefineAttach(CLI::App* command);
 Verb DefineDump(CLI::App* command);
 Verb DefineShow(CLI::App* command);
+Verb DefineCompletion(CLI::App* command);
+Verb DefineMan(CLI::App* command);
 
 }  // namespace fdorigin
 

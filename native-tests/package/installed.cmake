@@ -4,7 +4,9 @@ file(REMOVE_RECURSE "${WORK_DIR}")
 execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD_DIR}" --prefix "${WORK_DIR}"
                 OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
 foreach(path IN ITEMS lib/libfdorigin.so include/fdorigin/fdorigin.h
-                      share/fdorigin/report.schema.json)
+                      share/fdorigin/report.schema.json bin/fdorigin
+                      share/man/man1/fdorigin.1 share/zsh/site-functions/_fdorigin
+                      share/bash-completion/completions/fdorigin)
   if(NOT EXISTS "${WORK_DIR}/${path}")
     message(FATAL_ERROR "${path} was not installed")
   endif()
