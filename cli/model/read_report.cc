@@ -94,24 +94,24 @@ class ValueReader {
     if (value.get(object) != simdjson::SUCCESS) return Fail("is no object");
     uint32_t seen = 0;
     static_assert(sizeof...(fields) < 32);
-    for (const auto [key, item] : object) {
+    for (const simdjson::dom::key_value_pair pair : object) {
       uint32_t bit = 1;
       bool read = true;
       const auto take = [&](auto& field) {
-        if (key != field.name) {
+        if (pair.key != field.name) {
           bit <<= 1;
           return false;
         }
         if ((seen & bit) != 0) {
           read = Fail("is there twice");
         } else {
-          read = field.read(item);
+          read = field.read(pair.value);
         }
         seen |= bit;
         return true;
       };
       (void)(take(fields) || ...);
-      if (!read) return At(key);
+      if (!read) return At(pair.key);
     }
     uint32_t bit = 1;
     std::string_view missing;
@@ -345,22 +345,22 @@ class ReportReader : public ValueReader {
     if (value.get(object) != simdjson::SUCCESS) return Fail("is no object");
     Argument* items = New<Argument>(object.size());
     size_t count = 0;
-    for (const auto [key, item] : object) {
+    for (const simdjson::dom::key_value_pair pair : object) {
       Argument& argument = items[count++];
-      argument.name = key;
+      argument.name = pair.key;
       std::string_view text;
       int64_t number = 0;
-      if (item.get(text) == simdjson::SUCCESS) {
+      if (pair.value.get(text) == simdjson::SUCCESS) {
         argument.value = text;
-      } else if (item.get(number) == simdjson::SUCCESS) {
+      } else if (pair.value.get(number) == simdjson::SUCCESS) {
         argument.value = number;
       } else {
         Fail("is neither text nor a whole number");
-        return At(key);
+        return At(pair.key);
       }
-      const auto has_this_name = [name = key](const Argument& other) { return other.name == name; };
+      const auto has_this_name = [&pair](const Argument& other) { return other.name == pair.key; };
       if (std::any_of(items, items + count - 1, has_this_name)) {
-        return Fail(fmt::format("has {} twice", key));
+        return Fail(fmt::format("has {} twice", pair.key));
       }
     }
     *arguments = std::span<const Argument>(items, count);

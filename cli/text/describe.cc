@@ -21,6 +21,9 @@ using model::Socket;
 using model::Thread;
 
 bool ParseTime(std::string_view text, absl::Time* time) {
+  // absl knows "infinite-future", too.
+  constexpr size_t kShortest = 20;
+  if (text.size() < kShortest || text.back() != 'Z') return false;
   std::string error;
   return absl::ParseTime(absl::RFC3339_full, absl::string_view(text.data(), text.size()), time,
                          &error);
