@@ -1,7 +1,8 @@
 """Runs scripts/demo and looks for the README's samples in what it prints.
 
 Blocks that follow a line <!-- sample: demo --> must stand in the demo's output, line by line and in
-order. Numbers (descriptors, ports, counts) are any numbers, and the checkout's own path is left out. A README without such a block fails.
+order; a line … stands for any lines. Numbers (descriptors, ports, counts) are any numbers, and the
+checkout's own path is left out. A README without such a block fails.
 """
 
 import re
@@ -15,6 +16,18 @@ def normalised(line):
 
 def samples(readme):
     return re.findall(r"<!-- sample: demo -->\n+```\w*\n(.*?)```", readme, re.S)
+
+
+def stand_in_order(printed, parts):
+    start = 0
+    for part in parts:
+        for at in range(start, len(printed) - len(part) + 1):
+            if printed[at : at + len(part)] == part:
+                start = at + len(part)
+                break
+        else:
+            return False
+    return True
 
 
 def main():
@@ -31,10 +44,8 @@ def main():
         sys.exit(f"scripts/demo ended with {demo.returncode}")
     printed = [normalised(line.replace(root + "/", "")) for line in demo.stdout.splitlines()]
     for block in blocks:
-        wanted = [normalised(line) for line in block.splitlines()]
-        if not any(
-            printed[at : at + len(wanted)] == wanted for at in range(len(printed))
-        ):
+        parts = [part.splitlines() for part in re.split(r"^…\n", block, flags=re.M)]
+        if not stand_in_order(printed, [[normalised(line) for line in part] for part in parts]):
             sys.exit("the demo does not print, as README.md says:\n" + block)
     print(f"{len(blocks)} sample(s) as printed")
 
