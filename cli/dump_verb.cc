@@ -10,6 +10,7 @@
 #include "agent_request.h"
 #include "force/force_dump.h"
 #include "output_file.h"
+#include "text/describe.h"
 #include "verb.h"
 
 namespace fdorigin {
@@ -31,6 +32,11 @@ int ParsePid(const std::string& text) {
   return error == std::errc() && parsed == end && pid > 0 && pid <= kLargestPid ? pid : 0;
 }
 
+void SayWhereItIs(const std::string& path, const Console& console) {
+  console.Answer(path);
+  console.Note("to read it: fdorigin show " + ShellWord(path));
+}
+
 absl::Status DumpByForce(Words words, const Console& console) {
   const std::string default_name =
       "fdorigin-" + (words.pid != 0 ? std::to_string(words.pid) : "core") + "-force.json";
@@ -41,7 +47,7 @@ absl::Status DumpByForce(Words words, const Console& console) {
   if (!report.ok()) return report.status();
   if (!report->note.empty()) console.Note(report->note);
   if (const absl::Status status = words.output.Write(report->content); !status.ok()) return status;
-  if (words.output.is_file()) console.Answer(words.output.path);
+  if (words.output.is_file()) SayWhereItIs(words.output.path, console);
   return absl::OkStatus();
 }
 
@@ -69,12 +75,12 @@ absl::Status Dump(const Words& words, const Console& console) {
   for (const std::string& note : reply->notes) console.Note(note);
   if (words.output.path.empty()) {
     if (reply->report.empty()) return absl::InternalError("the agent did not say where it wrote");
-    console.Answer(target->RootPrefix() + reply->report);
+    SayWhereItIs(target->RootPrefix() + reply->report, console);
     return absl::OkStatus();
   }
   if (reply->content.empty()) return absl::InternalError("the agent sent no report");
   if (const absl::Status status = words.output.Write(reply->content); !status.ok()) return status;
-  if (words.output.is_file()) console.Answer(words.output.path);
+  if (words.output.is_file()) SayWhereItIs(words.output.path, console);
   return absl::OkStatus();
 }
 
