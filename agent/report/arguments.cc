@@ -8,13 +8,14 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <array>
 #include <cinttypes>
 #include <cstdio>
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 
-#include "nlohmann/json.hpp"
 #include "report/address.h"
 
 namespace fdorigin {
@@ -96,7 +97,10 @@ constexpr Constant kClocks[] = {
     {CLOCK_BOOTTIME_ALARM, "CLOCK_BOOTTIME_ALARM"},
 };
 
-nlohmann::json Named(std::span<const Constant> constants, int64_t value) {
+// Neither a number nor a text where the argument is not to be shown.
+using Value = std::variant<std::monostate, int64_t, std::string>;
+
+Value Named(std::span<const Constant> constants, int64_t value) {
   for (const Constant& constant : constants) {
     if (constant.value == value) return constant.name;
   }
@@ -126,15 +130,16 @@ std::string WithFlags(std::string text, std::span<const Constant> constants, uin
 // Flags are looked at as the 32 bits that they are.
 uint64_t Bits(int32_t value) { return static_cast<uint32_t>(value); }
 
-nlohmann::json SocketType(int32_t value) {
+Value SocketType(int32_t value) {
   constexpr uint64_t kFlagBits = SOCK_CLOEXEC | SOCK_NONBLOCK;
   const uint64_t bits = Bits(value);
   // accept4 has the flags alone.
   if ((bits & ~kFlagBits) == 0) return WithFlags("", kSocketFlags, bits);
-  const nlohmann::json type = Named(kSocketTypes, static_cast<int64_t>(bits & ~kFlagBits));
+  const Value type = Named(kSocketTypes, static_cast<int64_t>(bits & ~kFlagBits));
   if ((bits & kFlagBits) == 0) return type;
-  const std::string text = type.is_string() ? type.get<std::string>() : type.dump();
-  return WithFlags(text, kSocketFlags, bits & kFlagBits);
+  const std::string* name = std::get_if<std::string>(&type);
+  return WithFlags(name != nullptr ? *name : std::to_string(std::get<int64_t>(type)), kSocketFlags,
+                   bits & kFlagBits);
 }
 
 std::string OpenFlags(const CallInfo& call, int32_t value) {
@@ -142,10 +147,11 @@ std::string OpenFlags(const CallInfo& call, int32_t value) {
   // pipe2 and dup3 take flags of this family, but no access mode.
   const bool opens = std::string_view(call.name).find("open") != std::string_view::npos;
   if (!opens) return WithFlags("", kOpenFlags, bits);
-  const nlohmann::json access = Named(kAccessModes, static_cast<int64_t>(bits & O_ACCMODE));
+  const Value access = Named(kAccessModes, static_cast<int64_t>(bits & O_ACCMODE));
+  const std::string* name = std::get_if<std::string>(&access);
   const bool path_only = (bits & O_PATH) != 0;  // the access mode is ignored then
   std::string text;
-  if (!path_only) text = access.is_string() ? access.get<std::string>() : "O_ACCMODE";
+  if (!path_only) text = name != nullptr ? *name : "O_ACCMODE";
   return WithFlags(text, kOpenFlags, bits & ~uint64_t{O_ACCMODE});
 }
 
@@ -157,11 +163,11 @@ const int32_t* FindArgument(const CallInfo& call, const CallRecord& record, Argu
   return nullptr;
 }
 
-nlohmann::json SocketProtocol(const CallInfo& call, const CallRecord& record, int32_t value) {
+Value SocketProtocol(const CallInfo& call, const CallRecord& record, int32_t value) {
   const int32_t* domain = FindArgument(call, record, ArgumentKind::kSocketDomain);
   if (domain != nullptr && *domain == AF_NETLINK) return Named(kNetlinkProtocols, value);
   const bool internet = domain == nullptr || *domain == AF_INET || *domain == AF_INET6;
-  return internet && value != 0 ? Named(kInternetProtocols, value) : nlohmann::json(value);
+  return internet && value != 0 ? Named(kInternetProtocols, value) : value;
 }
 
 // open() takes a mode only with O_CREAT or O_TMPFILE; without, what was recorded is a stray
@@ -173,12 +179,10 @@ bool UsesMode(const CallInfo& call, const CallRecord& record) {
   return (Bits(*flags) & O_CREAT) != 0 || (Bits(*flags) & kTmpfile) == kTmpfile;
 }
 
-// Null where the argument is not to be shown.
-nlohmann::json Render(const CallInfo& call, const CallRecord& record, ArgumentKind kind,
-                      int32_t value) {
+Value Render(const CallInfo& call, const CallRecord& record, ArgumentKind kind, int32_t value) {
   switch (kind) {
     case ArgumentKind::kNone:
-      return nullptr;
+      return {};
     case ArgumentKind::kInt:
     case ArgumentKind::kFd:
       return value;
@@ -193,7 +197,7 @@ nlohmann::json Render(const CallInfo& call, const CallRecord& record, ArgumentKi
     case ArgumentKind::kOpenFlags:
       return OpenFlags(call, value);
     case ArgumentKind::kMode: {
-      if (!UsesMode(call, record)) return nullptr;
+      if (!UsesMode(call, record)) return {};
       char mode[16];
       std::snprintf(mode, sizeof(mode), "%04o", static_cast<unsigned>(value) & 07777u);
       return mode;
@@ -204,7 +208,7 @@ nlohmann::json Render(const CallInfo& call, const CallRecord& record, ArgumentKi
       const bool cut = record.address_size > kMaxRecordedAddress;
       const size_t size = cut ? kMaxRecordedAddress : record.address_size;
       const std::string text = FormatAddress(record.address, size, cut);
-      return text.empty() ? nlohmann::json() : nlohmann::json(text);
+      return text.empty() ? Value() : Value(text);
     }
     case ArgumentKind::kEpollFlags:
       return WithFlags("", kEpollFlags, Bits(value));
@@ -218,15 +222,27 @@ nlohmann::json Render(const CallInfo& call, const CallRecord& record, ArgumentKi
 
 }  // namespace
 
-nlohmann::json RenderArguments(const CallInfo& call, const CallRecord& record) {
-  nlohmann::json arguments = nlohmann::json::object();
+void WriteArguments(const CallInfo& call, const CallRecord& record, JsonText* out) {
+  const auto name = [&call](int i) { return std::string_view(call.arguments[i].name); };
+  std::array<int, kMaxArguments> order;
+  size_t count = 0;
   for (int i = 0; i < kMaxArguments; ++i) {
     const ArgumentInfo& argument = call.arguments[i];
     if (argument.kind == ArgumentKind::kNone || argument.name == nullptr) continue;
-    nlohmann::json value = Render(call, record, argument.kind, record.arguments[i]);
-    if (!value.is_null()) arguments[argument.name] = std::move(value);
+    size_t at = count++;
+    for (; at > 0 && name(i) < name(order[at - 1]); --at) order[at] = order[at - 1];
+    order[at] = i;
   }
-  return arguments;
+  out->BeginObject();
+  for (const int i : std::span(order).first(count)) {
+    const Value value = Render(call, record, call.arguments[i].kind, record.arguments[i]);
+    if (const int64_t* number = std::get_if<int64_t>(&value)) {
+      out->Key(name(i)).Number(*number);
+    } else if (const std::string* text = std::get_if<std::string>(&value)) {
+      out->Key(name(i)).String(*text);
+    }
+  }
+  out->EndObject();
 }
 
 }  // namespace fdorigin

@@ -5,14 +5,14 @@
 #define FDORIGIN_AGENT_REPORT_ARGUMENTS_H_
 
 #include "fdtable/call.h"
-#include "nlohmann/json_fwd.hpp"
+#include "report/json_text.h"
 
 namespace fdorigin {
 
-// {"domain": "AF_UNIX", "type": "SOCK_STREAM|SOCK_CLOEXEC", "protocol": 0}. Constants by name, what
+// {"domain": "AF_UNIX", "protocol": 0, "type": "SOCK_STREAM|SOCK_CLOEXEC"}. Constants by name, what
 // has none as a number ("0x…" among flags). A mode that the call did not use is left out, and so is
 // an address that was not recorded.
-nlohmann::json RenderArguments(const CallInfo& call, const CallRecord& record);
+void WriteArguments(const CallInfo& call, const CallRecord& record, JsonText* out);
 
 }  // namespace fdorigin
 

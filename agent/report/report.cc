@@ -18,6 +18,7 @@
 #include "report/culprit.h"
 #include "report/host.h"
 #include "report/join.h"
+#include "report/json_text.h"
 #include "report/text.h"
 
 namespace fdorigin {
@@ -32,47 +33,6 @@ void AppendMembers(const json& object, std::string* text) {
   const std::string dumped = object.dump(1, ' ', false, json::error_handler_t::replace);
   text->append(dumped, 1, dumped.size() - 3);
 }
-
-// An array of the report, turned into text a few elements at a time: the tree of a whole report
-// takes several times the text's memory, and longer to make and to free than all else does.
-class ArrayText {
- public:
-  // Appends the member `key` to `text`.
-  ArrayText(const char* key, std::string* text) : key_(key), text_(text) {}
-
-  void Add(json element) {
-    batch_.push_back(std::move(element));
-    if (batch_.size() == kBatch) Flush();
-  }
-
-  void Finish() {
-    if (!begun_ || !batch_.empty()) Flush();
-  }
-
- private:
-  static constexpr size_t kBatch = 16;  // what they take stays in the processor's cache
-
-  void Flush() {
-    json object;
-    object[key_] = std::exchange(batch_, json::array());
-    if (!begun_) {
-      AppendMembers(object, text_);
-      begun_ = true;
-      return;
-    }
-    std::string array;
-    AppendMembers(object, &array);
-    constexpr std::string_view kEnd = "\n ]";
-    text_->resize(text_->size() - kEnd.size());
-    *text_ += ',';
-    text_->append(array, array.find('[') + 1);
-  }
-
-  const char* key_;
-  std::string* text_;
-  json batch_ = json::array();
-  bool begun_ = false;
-};
 
 // The stacks that the report refers to, each symbolized once, in the order of their first use.
 class Stacks {
@@ -93,8 +53,8 @@ class Stacks {
     return at->second;
   }
 
-  // Appends the member `stacks` of the report.
-  void AppendTo(std::string* text);
+  // Writes those referred to, as an array.
+  void Write(JsonText* out);
 
  private:
   const ReportInput& input_;
@@ -103,44 +63,54 @@ class Stacks {
   std::vector<StackId> order_;
 };
 
-void SetUnlessEmpty(json* object, const char* key, const std::string& value) {
-  if (!value.empty()) (*object)[key] = EscapeToUtf8(value);
+void WriteUnlessEmpty(const char* key, const std::string& value, JsonText* out) {
+  if (!value.empty()) out->Key(key).String(value);
 }
 
-json FrameToJson(const SymbolizedFrame& frame) {
-  json object;
-  if (frame.gap) object["gap"] = true;
-  if (frame.kind == FrameKind::kJava) {
-    object["kind"] = "java";
-    object["class"] = EscapeToUtf8(frame.class_name);
-    object["method"] = EscapeToUtf8(frame.method);
-    object["signature"] = EscapeToUtf8(frame.signature);
-    SetUnlessEmpty(&object, "file", frame.file);
-    if (frame.line) object["line"] = *frame.line;
-    if (frame.native_method) object["native"] = true;
-    if (frame.hidden) object["hidden"] = true;
-    SetUnlessEmpty(&object, "jar", frame.jar);
-    SetUnlessEmpty(&object, "reason", frame.nameless_because);
-    return object;
-  }
-  object["kind"] = "native";
-  SetUnlessEmpty(&object, "symbol", frame.symbol);
-  object["module"] = EscapeToUtf8(frame.module);
-  object["offset"] = frame.offset;
-  SetUnlessEmpty(&object, "buildId", frame.build_id);
-  SetUnlessEmpty(&object, "file", frame.file);
-  if (frame.line) object["line"] = *frame.line;
-  return object;
+void WriteJavaFrame(const SymbolizedFrame& frame, JsonText* out) {
+  out->Key("class").String(frame.class_name);
+  WriteUnlessEmpty("file", frame.file, out);
+  if (frame.gap) out->Key("gap").Bool(true);
+  if (frame.hidden) out->Key("hidden").Bool(true);
+  WriteUnlessEmpty("jar", frame.jar, out);
+  out->Key("kind").String("java");
+  if (frame.line) out->Key("line").Number(*frame.line);
+  out->Key("method").String(frame.method);
+  if (frame.native_method) out->Key("native").Bool(true);
+  WriteUnlessEmpty("reason", frame.nameless_because, out);
+  out->Key("signature").String(frame.signature);
 }
 
-void Stacks::AppendTo(std::string* text) {
-  ArrayText stacks("stacks", text);
+void WriteNativeFrame(const SymbolizedFrame& frame, JsonText* out) {
+  WriteUnlessEmpty("buildId", frame.build_id, out);
+  WriteUnlessEmpty("file", frame.file, out);
+  if (frame.gap) out->Key("gap").Bool(true);
+  out->Key("kind").String("native");
+  if (frame.line) out->Key("line").Number(*frame.line);
+  out->Key("module").String(frame.module);
+  out->Key("offset").Number(frame.offset);
+  WriteUnlessEmpty("symbol", frame.symbol, out);
+}
+
+void Stacks::Write(JsonText* out) {
+  out->BeginArray();
   for (const StackId id : order_) {
-    json frames = json::array();
-    for (const SymbolizedFrame& frame : Frames(id)) frames.push_back(FrameToJson(frame));
-    stacks.Add({{"id", Refer(id)}, {"frames", std::move(frames)}});
+    out->BeginObject();
+    out->Key("frames").BeginArray();
+    for (const SymbolizedFrame& frame : Frames(id)) {
+      out->BeginObject();
+      if (frame.kind == FrameKind::kJava) {
+        WriteJavaFrame(frame, out);
+      } else {
+        WriteNativeFrame(frame, out);
+      }
+      out->EndObject();
+    }
+    out->EndArray();
+    out->Key("id").Number(Refer(id));
+    out->EndObject();
   }
-  stacks.Finish();
+  out->EndArray();
 }
 
 // "complete", "none", or the reason why there are no Java frames, or not all.
@@ -178,7 +148,7 @@ const char* JavaStackText(JavaStackStatus status) {
   return "unknown";
 }
 
-json ThreadToJson(const ReportInput& input, const CallRecord& record) {
+void WriteThread(const ReportInput& input, const CallRecord& record, JsonText* out) {
   const char* kind = "native";
   if (record.thread_kind == ThreadKind::kJava || record.thread_kind == ThreadKind::kVirtual) {
     kind = "java";
@@ -188,70 +158,74 @@ json ThreadToJson(const ReportInput& input, const CallRecord& record) {
   std::string name;
   if (input.string && record.thread_name != StringId::kNone)
     name = input.string(record.thread_name);
-  json object;
-  object["name"] = EscapeToUtf8(name);
-  object["tid"] = record.tid;
-  object["kind"] = kind;
-  object["virtual"] = record.thread_kind == ThreadKind::kVirtual;
-  return object;
+  out->BeginObject();
+  out->Key("kind").String(kind);
+  out->Key("name").String(name);
+  out->Key("tid").Number(record.tid);
+  out->Key("virtual").Bool(record.thread_kind == ThreadKind::kVirtual);
+  out->EndObject();
 }
 
-json CallToJson(const ReportInput& input, const CallRecord& record, Stacks* stacks) {
-  json object;
-  if (record.call == CallId::kNone) {
-    object["call"] = "unknown";
-    object["arguments"] = json::object();
-  } else {
-    const CallInfo& call = input.table->call(record.call);
-    object["call"] = call.name;
-    object["arguments"] = RenderArguments(call, record);
+void WriteCall(const ReportInput& input, const CallRecord& record, Stacks* stacks, JsonText* out) {
+  const bool known = record.call != CallId::kNone;
+  out->BeginObject();
+  out->Key("arguments");
+  WriteArguments(known ? input.table->call(record.call) : CallInfo(), record, out);
+  out->Key("at").String(FormatTime(record.at_ns));
+  out->Key("call").String(known ? input.table->call(record.call).name : "unknown");
+  if (record.from_fd >= 0) {
+    out->Key("from").BeginObject();
+    out->Key("fd").Number(record.from_fd);
+    out->EndObject();
   }
-  object["at"] = FormatTime(record.at_ns);
-  object["thread"] = ThreadToJson(input, record);
-  if (record.stack != StackId::kNone) object["stack"] = stacks->Refer(record.stack);
   const bool withdrawn =
       input.withdrawn && record.stack != StackId::kNone && input.withdrawn(record.stack);
-  object["javaStack"] = withdrawn ? "they were read in a way that has proved wrong in this JVM"
-                                  : JavaStackText(record.java_stack);
-  if (record.from_fd >= 0) object["from"] = {{"fd", record.from_fd}};
-  return object;
+  out->Key("javaStack")
+      .String(withdrawn ? "they were read in a way that has proved wrong in this JVM"
+                        : JavaStackText(record.java_stack));
+  if (record.stack != StackId::kNone) out->Key("stack").Number(stacks->Refer(record.stack));
+  out->Key("thread");
+  WriteThread(input, record, out);
+  out->EndObject();
 }
 
-json SocketToJson(const SocketDetails& socket) {
-  json object;
-  SetUnlessEmpty(&object, "family", socket.family);
-  SetUnlessEmpty(&object, "type", socket.type);
-  SetUnlessEmpty(&object, "protocol", socket.protocol);
-  SetUnlessEmpty(&object, "state", socket.state);
-  object["local"] = EscapeToUtf8(socket.local);
-  object["remote"] = EscapeToUtf8(socket.remote);
+void WriteSocket(const SocketDetails& socket, JsonText* out) {
+  out->BeginObject();
+  WriteUnlessEmpty("family", socket.family, out);
+  out->Key("local").String(socket.local);
   if (socket.peer) {
-    json peer = json::object();
-    if (socket.peer->pid != 0) peer["pid"] = socket.peer->pid;
-    SetUnlessEmpty(&peer, "process", socket.peer->process);
-    if (socket.peer->fd >= 0) peer["fd"] = socket.peer->fd;
-    if (socket.peer->inode != 0) peer["inode"] = socket.peer->inode;
-    object["peer"] = std::move(peer);
+    out->Key("peer").BeginObject();
+    if (socket.peer->fd >= 0) out->Key("fd").Number(socket.peer->fd);
+    if (socket.peer->inode != 0) out->Key("inode").Number(socket.peer->inode);
+    if (socket.peer->pid != 0) out->Key("pid").Number(socket.peer->pid);
+    WriteUnlessEmpty("process", socket.peer->process, out);
+    out->EndObject();
   }
-  return object;
+  WriteUnlessEmpty("protocol", socket.protocol, out);
+  out->Key("remote").String(socket.remote);
+  WriteUnlessEmpty("state", socket.state, out);
+  WriteUnlessEmpty("type", socket.type, out);
+  out->EndObject();
 }
 
-json CulpritToJson(const Culprit& culprit, const SymbolizedFrame& frame, Stacks* stacks) {
-  json object;
-  object["stack"] = stacks->Refer(culprit.stack);
-  object["frame"] = culprit.frame;
-  if (frame.kind == FrameKind::kJava) {
-    object["class"] = EscapeToUtf8(frame.class_name);
-    object["method"] = EscapeToUtf8(frame.method);
-    SetUnlessEmpty(&object, "jar", frame.jar);
+void WriteCulprit(const Culprit& culprit, const SymbolizedFrame& frame, Stacks* stacks,
+                  JsonText* out) {
+  const bool java = frame.kind == FrameKind::kJava;
+  out->BeginObject();
+  if (java) out->Key("class").String(frame.class_name);
+  WriteUnlessEmpty("file", frame.file, out);
+  out->Key("frame").Number(culprit.frame);
+  if (java) WriteUnlessEmpty("jar", frame.jar, out);
+  if (frame.line) out->Key("line").Number(*frame.line);
+  if (java) {
+    out->Key("method").String(frame.method);
   } else {
-    SetUnlessEmpty(&object, "symbol", frame.symbol);
-    object["module"] = EscapeToUtf8(frame.module);
-    object["offset"] = frame.offset;
+    out->Key("module").String(frame.module);
+    out->Key("offset").Number(frame.offset);
   }
-  SetUnlessEmpty(&object, "file", frame.file);
-  if (frame.line) object["line"] = *frame.line;
-  return object;
+  out->Key("stack").Number(stacks->Refer(culprit.stack));
+  if (!java) WriteUnlessEmpty("symbol", frame.symbol, out);
+  out->EndObject();
 }
 
 // Whether criu, as OpenJ9 calls it, may refuse to dump this.
@@ -284,10 +258,10 @@ FailureLevel MostTellingLevel(const JoinedFailures& joined, const std::vector<si
   return level;
 }
 
-json AdviceToJson(const FdTable& table, const OpenDescriptor& descriptor,
-                  const Attribution& attribution, const JoinedFailures& joined,
-                  const std::vector<size_t>& failures, const std::optional<Culprit>& culprit,
-                  Stacks* stacks) {
+void WriteAdvice(const FdTable& table, const OpenDescriptor& descriptor,
+                 const Attribution& attribution, const JoinedFailures& joined,
+                 const std::vector<size_t>& failures, const std::optional<Culprit>& culprit,
+                 Stacks* stacks, JsonText* out) {
   AdviceQuery query;
   query.descriptor = &descriptor;
   query.attribution = attribution.word;
@@ -301,51 +275,76 @@ json AdviceToJson(const FdTable& table, const OpenDescriptor& descriptor,
   }
   if (culprit) query.culprit = &stacks->Frames(culprit->stack)[culprit->frame];
   const Advice advice = Advise(query);
-  return {{"kind", advice.kind}, {"text", advice.text}};
+  out->BeginObject();
+  out->Key("kind").String(advice.kind);
+  out->Key("text").String(advice.text);
+  out->EndObject();
 }
 
-json DescriptorToJson(const ReportInput& input, const OpenDescriptor& descriptor,
-                      const JoinedFailures& joined, const std::vector<size_t>& failures,
-                      Attributor* attributor, Stacks* stacks) {
-  json object;
-  object["fd"] = descriptor.fd;
-  object["kind"] = descriptor.kind;
-  object["inode"] = descriptor.identity.ino;
-  object["target"] = EscapeToUtf8(descriptor.target);
-  object["flags"] = descriptor.flags;
-  if (descriptor.socket) object["socket"] = SocketToJson(*descriptor.socket);
-
+// Whether it has advice.
+bool WriteDescriptor(const ReportInput& input, const OpenDescriptor& descriptor,
+                     const JoinedFailures& joined, const std::vector<size_t>& failures,
+                     Attributor* attributor, Stacks* stacks, JsonText* out) {
   const Attribution attribution = attributor->Of(descriptor);
-  object["attribution"] = attribution.word;
-  if (!attribution.reason.empty()) object["reason"] = attribution.reason;
-  if (descriptor.unverified) object["unverified"] = true;
-  object["blocking"] = !failures.empty();
-  if (!failures.empty()) object["failures"] = failures;
-
-  std::optional<Culprit> culprit;
   const bool traced = attribution.word == std::string_view("traced");
-  const bool inherited = attribution.word == std::string_view("inherited");
-  if (traced) object["origin"] = CallToJson(input, descriptor.entry->origin, stacks);
-  if (traced || inherited) {
+  const bool known = traced || attribution.word == std::string_view("inherited");
+  std::optional<Culprit> culprit;
+  if (known) {
     const FdEntry& entry = *descriptor.entry;
-    json history = json::array();
+    // Ids are given in the order of the calls, whatever comes first in the text.
+    if (traced && entry.origin.stack != StackId::kNone) stacks->Refer(entry.origin.stack);
     for (const CallRecord& step : entry.history) {
-      history.push_back(CallToJson(input, step, stacks));
+      if (step.stack != StackId::kNone) stacks->Refer(step.stack);
     }
-    if (traced || !history.empty()) object["history"] = std::move(history);
-    if (entry.history_cut) object["historyCut"] = true;
     culprit = FindCulprit(
         entry, *input.table, [&](StackId id) -> const auto& { return stacks->Frames(id); });
   }
+  const bool advised = !failures.empty() || MayBeMeant(joined, descriptor);
+
+  out->BeginObject();
+  if (advised) {
+    out->Key("advice");
+    WriteAdvice(*input.table, descriptor, attribution, joined, failures, culprit, stacks, out);
+  }
+  out->Key("attribution").String(attribution.word);
+  out->Key("blocking").Bool(!failures.empty());
   if (culprit) {
-    const SymbolizedFrame& frame = stacks->Frames(culprit->stack)[culprit->frame];
-    object["culprit"] = CulpritToJson(*culprit, frame, stacks);
+    out->Key("culprit");
+    WriteCulprit(*culprit, stacks->Frames(culprit->stack)[culprit->frame], stacks, out);
   }
-  if (!failures.empty() || MayBeMeant(joined, descriptor)) {
-    object["advice"] =
-        AdviceToJson(*input.table, descriptor, attribution, joined, failures, culprit, stacks);
+  if (!failures.empty()) {
+    out->Key("failures").BeginArray();
+    for (const size_t failure : failures) out->Number(failure);
+    out->EndArray();
   }
-  return object;
+  out->Key("fd").Number(descriptor.fd);
+  out->Key("flags").BeginArray();
+  for (const std::string& flag : descriptor.flags) out->String(flag);
+  out->EndArray();
+  if (known) {
+    const FdEntry& entry = *descriptor.entry;
+    if (traced || !entry.history.empty()) {
+      out->Key("history").BeginArray();
+      for (const CallRecord& step : entry.history) WriteCall(input, step, stacks, out);
+      out->EndArray();
+    }
+    if (entry.history_cut) out->Key("historyCut").Bool(true);
+  }
+  out->Key("inode").Number(descriptor.identity.ino);
+  out->Key("kind").String(descriptor.kind);
+  if (traced) {
+    out->Key("origin");
+    WriteCall(input, descriptor.entry->origin, stacks, out);
+  }
+  WriteUnlessEmpty("reason", attribution.reason, out);
+  if (descriptor.socket) {
+    out->Key("socket");
+    WriteSocket(*descriptor.socket, out);
+  }
+  out->Key("target").String(descriptor.target);
+  if (descriptor.unverified) out->Key("unverified").Bool(true);
+  out->EndObject();
+  return advised;
 }
 
 json TriggerToJson(const Trigger& trigger, const JoinedFailures& joined) {
@@ -410,6 +409,7 @@ std::string Render(const ReportInput& input, json* digest) {
   if (input.trigger.exception) joined = JoinFailures(*input.snapshot, *input.trigger.exception);
 
   constexpr size_t kUsualBytes = 1024;  // of one descriptor
+  constexpr int kDepth = 1;             // of the members of the report
   std::string text;
   text.reserve(input.snapshot->descriptors.size() * kUsualBytes);
   // By key, as nlohmann writes an object.
@@ -420,20 +420,23 @@ std::string Render(const ReportInput& input, json* digest) {
   text += ',';
   Stacks stacks(input);
   Attributor attributor(input);
-  ArrayText descriptors("descriptors", &text);
+  JsonText descriptors(&text, kDepth);
+  descriptors.Key("descriptors").BeginArray();
   json told = json::array();
   for (size_t i = 0; i < input.snapshot->descriptors.size(); ++i) {
-    json one = DescriptorToJson(input, input.snapshot->descriptors[i], joined, joined.failures[i],
-                                &attributor, &stacks);
-    told.push_back(one.contains("advice") ? one : json());
-    descriptors.Add(std::move(one));
+    const size_t begin = text.size();
+    const bool advised = WriteDescriptor(input, input.snapshot->descriptors[i], joined,
+                                         joined.failures[i], &attributor, &stacks, &descriptors);
+    told.push_back(advised ? json::parse(text.begin() + text.find('{', begin), text.end())
+                           : json());
   }
-  descriptors.Finish();
+  descriptors.EndArray();
   text += ',';
   const json process = ProcessToJson(input);
   AppendMembers({{"process", process}, {"schemaVersion", kSchemaVersion}}, &text);
   text += ',';
-  stacks.AppendTo(&text);
+  JsonText stack_text(&text, kDepth);
+  stacks.Write(&stack_text.Key("stacks"));
   text += ',';
   const json trigger = TriggerToJson(input.trigger, joined);
   AppendMembers(

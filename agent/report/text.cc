@@ -2,20 +2,18 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 
 #include "base/spare_descriptors.h"
 
 namespace fdorigin {
 namespace {
-
-constexpr int64_t kNsPerSecond = 1'000'000'000;
 
 // The length of the well-formed UTF-8 sequence at the start of `s`, 0 where there is none.
 size_t SequenceLength(std::string_view s, uint32_t* code_point) {
@@ -103,28 +101,38 @@ std::string ReadWhole(const std::string& path) {
 
 }  // namespace
 
+bool IsAscii(std::string_view bytes) {
+  uint8_t all = 0;
+  for (const char c : bytes) all |= static_cast<uint8_t>(c);
+  return all < 0x80;
+}
+
 std::string EscapeToUtf8(std::string_view bytes) {
-  const auto is_ascii = [](char c) { return static_cast<uint8_t>(c) < 0x80; };
-  if (std::all_of(bytes.begin(), bytes.end(), is_ascii)) return std::string(bytes);
+  if (IsAscii(bytes)) return std::string(bytes);
   return Convert(bytes, /*printable=*/false);
 }
 
 std::string ToPrintable(std::string_view bytes) { return Convert(bytes, /*printable=*/true); }
 
 std::string FormatTime(int64_t realtime_ns) {
-  int64_t seconds = realtime_ns / kNsPerSecond;
-  int64_t rest = realtime_ns % kNsPerSecond;
-  if (rest < 0) {
-    rest += kNsPerSecond;
-    --seconds;
-  }
-  const time_t time = static_cast<time_t>(seconds);
-  struct tm utc = {};
-  if (gmtime_r(&time, &utc) == nullptr) return "1970-01-01T00:00:00.000000Z";
-  char text[96];
-  std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", utc.tm_year + 1900,
-                utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                static_cast<int>(rest / 1000));
+  using std::chrono::floor;
+  using std::chrono::microseconds;
+  const std::chrono::sys_time<microseconds> time(
+      floor<microseconds>(std::chrono::nanoseconds(realtime_ns)));
+  const auto day = floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  std::string text = "0000-00-00T00:00:00.000000Z";
+  const auto put = [&text](size_t end, int64_t number) {
+    for (; number > 0; number /= 10) text[--end] = static_cast<char>('0' + number % 10);
+  };
+  put(4, static_cast<int>(date.year()));
+  put(7, static_cast<unsigned>(date.month()));
+  put(10, static_cast<unsigned>(date.day()));
+  put(13, clock.hours().count());
+  put(16, clock.minutes().count());
+  put(19, clock.seconds().count());
+  put(26, clock.subseconds().count());
   return text;
 }
 

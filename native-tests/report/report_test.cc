@@ -102,7 +102,9 @@ class Fixture {
     snapshot_ = TakeSnapshot(table_.table);
     input_.snapshot = &snapshot_;
     json digest;
-    const json report = json::parse(RenderReport(input_, &digest));
+    const std::string text = RenderReport(input_, &digest);
+    const json report = json::parse(text);
+    CHECK(text == report.dump(1) + "\n");
     CHECK(Summarize(digest, "/r.json") == Summarize(report, "/r.json"));
     return report;
   }
