@@ -29,6 +29,8 @@ class DescriptorSource {
   virtual std::vector<int> Numbers() = 0;
   // As fstat(2). False where the number is not open.
   virtual bool Stat(int fd, struct stat* status) = 0;
+  // Whether the number is open and still what Stat() found. Asked after all below.
+  virtual bool IsStill(int fd, const struct stat& status);
   // What the table knows of the number.
   virtual std::optional<FdEntry> Entry(int fd) = 0;
   // The text of its link in /proc; "" where there is none.

@@ -1,6 +1,6 @@
 #include "report/json_text.h"
 
-#include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include "report/text.h"
@@ -8,32 +8,27 @@
 namespace fdorigin {
 namespace {
 
-bool IsPlain(char c) { return static_cast<uint8_t>(c) >= 0x20 && c != '"' && c != '\\'; }
+// By character: whether it stands for itself between quotes, and is a whole one.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain = {};
+  for (int c = 0x20; c < 0x80; ++c) plain[static_cast<size_t>(c)] = c != '"' && c != '\\';
+  return plain;
+}();
 
 void AppendEscaped(char c, std::string* text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   constexpr std::string_view kNamed = "\"\\\b\f\n\r\t";
   constexpr std::string_view kNames = "\"\\bfnrt";
+  const auto code = static_cast<uint8_t>(c);
   if (const size_t at = kNamed.find(c); at != std::string_view::npos) {
     *text += '\\';
     *text += kNames[at];
-    return;
-  }
-  const auto code = static_cast<uint8_t>(c);
-  *text += "\\u00";
-  *text += kHex[code >> 4];
-  *text += kHex[code & 0xf];
-}
-
-// `utf8` as it stands between the quotes of a string.
-void AppendUtf8(std::string_view utf8, std::string* text) {
-  while (!utf8.empty()) {
-    const auto plain =
-        static_cast<size_t>(std::find_if_not(utf8.begin(), utf8.end(), IsPlain) - utf8.begin());
-    text->append(utf8.substr(0, plain));
-    if (plain == utf8.size()) return;
-    AppendEscaped(utf8[plain], text);
-    utf8.remove_prefix(plain + 1);
+  } else if (code < 0x20) {
+    *text += "\\u00";
+    *text += kHex[code >> 4];
+    *text += kHex[code & 0xf];
+  } else {
+    *text += c;
   }
 }
 
@@ -68,11 +63,13 @@ void JsonText::End(char bracket) {
 }
 
 void JsonText::Quote(std::string_view bytes) {
+  size_t plain = 0;
+  while (plain < bytes.size() && kPlain[static_cast<uint8_t>(bytes[plain])]) ++plain;
   *text_ += '"';
-  if (IsAscii(bytes)) {
-    AppendUtf8(bytes, text_);
+  if (plain == bytes.size()) {
+    text_->append(bytes);
   } else {
-    AppendUtf8(EscapeToUtf8(bytes), text_);
+    for (const char c : EscapeToUtf8(bytes)) AppendEscaped(c, text_);
   }
   *text_ += '"';
 }

@@ -74,41 +74,6 @@ std::string ReadTarget(int fd) {
   return size > 0 ? std::string(target, static_cast<size_t>(size)) : std::string();
 }
 
-// Everything about one number. False where it is not open. What was read is thrown away and read
-// again where the number meant something else at the end than at the start.
-bool ReadDescriptor(int fd, DescriptorSource* source, OpenDescriptor* descriptor,
-                    SocketFacts* facts) {
-  for (int tries = 0; tries < kTries; ++tries) {
-    struct stat before = {};
-    if (!source->Stat(fd, &before)) return false;
-    *descriptor = {};
-    *facts = {};
-    descriptor->fd = fd;
-    descriptor->identity = {before.st_dev, before.st_ino};
-    descriptor->mode = before.st_mode;
-    descriptor->entry = source->Entry(fd);
-    descriptor->target = source->Target(fd);
-    descriptor->kind = source->Kind(fd, descriptor->target, before);
-    descriptor->unverified = !source->AsksKernel();
-    descriptor->flags = source->Flags(fd);
-    if (S_ISSOCK(before.st_mode)) {
-      if (std::optional<SocketFacts> read = source->Socket(fd)) {
-        *facts = std::move(*read);
-        descriptor->socket = facts->details;
-      }
-    }
-    struct stat after = {};
-    if (!source->Stat(fd, &after)) return false;
-    if (after.st_dev == before.st_dev && after.st_ino == before.st_ino) return true;
-  }
-  // It changes faster than it can be read: the number is open, and no more is known of it.
-  *descriptor = {};
-  *facts = {};
-  descriptor->fd = fd;
-  descriptor->kind = "other";
-  return true;
-}
-
 // Without /proc every number that could be open is tried.
 std::vector<int> ProbeNumbers() {
   rlimit limit = {};
@@ -164,16 +129,62 @@ class OwnDescriptors : public DescriptorSource {
   const FdTable& table_;
 };
 
-struct Looked {
-  OpenDescriptor descriptor;
-  int credentials_pid = 0;
+// Looks at numbers, one after the other.
+class Reader {
+ public:
+  explicit Reader(DescriptorSource* source) : source_(source) {}
+
+  // Everything about one number but its peer. False where it is not open. What was read is thrown
+  // away and read again where the number meant something else at the end than at the start.
+  bool Read(int fd, OpenDescriptor* descriptor);
+
+ private:
+  std::string Target(int fd, const struct stat& status);
+
+  DescriptorSource* source_;
+  // Where sockets and pipes are that have no name.
+  std::optional<dev_t> socket_device_;
+  std::optional<dev_t> pipe_device_;
 };
 
-// False where it is not open.
-bool LookAt(int fd, DescriptorSource* source, Looked* looked) {
-  SocketFacts facts;
-  if (!ReadDescriptor(fd, source, &looked->descriptor, &facts)) return false;
-  looked->credentials_pid = facts.credentials_pid;
+// The kernel names all sockets, and all pipes, of its own file systems by their inodes: once one
+// has been read, the others are known.
+std::string Reader::Target(int fd, const struct stat& status) {
+  const bool socket = S_ISSOCK(status.st_mode);
+  if (!socket && !S_ISFIFO(status.st_mode)) return source_->Target(fd);
+  std::optional<dev_t>& device = socket ? socket_device_ : pipe_device_;
+  std::string by_inode = (socket ? "socket:[" : "pipe:[") + std::to_string(status.st_ino) + "]";
+  if (device == status.st_dev) return by_inode;
+  std::string target = source_->Target(fd);
+  if (target == by_inode) device = status.st_dev;
+  return target;
+}
+
+bool Reader::Read(int fd, OpenDescriptor* descriptor) {
+  for (int tries = 0; tries < kTries; ++tries) {
+    struct stat status = {};
+    if (!source_->Stat(fd, &status)) return false;
+    *descriptor = {};
+    descriptor->fd = fd;
+    descriptor->identity = {status.st_dev, status.st_ino};
+    descriptor->mode = status.st_mode;
+    descriptor->entry = source_->Entry(fd);
+    descriptor->target = Target(fd, status);
+    descriptor->kind = source_->Kind(fd, descriptor->target, status);
+    descriptor->unverified = !source_->AsksKernel();
+    if (S_ISSOCK(status.st_mode)) {
+      if (std::optional<SocketFacts> facts = source_->Socket(fd)) {
+        descriptor->socket = std::move(facts->details);
+        descriptor->credentials_pid = facts->credentials_pid;
+      }
+    }
+    descriptor->flags = source_->Flags(fd);
+    if (source_->IsStill(fd, status)) return true;
+  }
+  // It changes faster than it can be read: the number is open, and no more is known of it.
+  *descriptor = {};
+  descriptor->fd = fd;
+  descriptor->kind = "other";
   return true;
 }
 
@@ -185,63 +196,55 @@ bool IsKnown(const FdIdentity& identity, const std::optional<FdEntry>& entry) {
 // A call that is under way is a gap: an open is recorded after it, a close before. What was met in
 // such a gap gets some moments to leave it, and many, since a busy number may be met in one gap
 // after the other. What no hook has seen stays as it is, at the price of 50 ms.
-void AwaitCallsUnderWay(DescriptorSource* source, std::vector<Looked>* all) {
+void AwaitCallsUnderWay(DescriptorSource* source, Reader* reader,
+                        std::vector<OpenDescriptor>* descriptors) {
   constexpr std::chrono::milliseconds kPatience{50};
   constexpr std::chrono::milliseconds kPause{1};
-  std::vector<Looked*> waiting;
-  for (Looked& looked : *all) {
-    if (!IsKnown(looked.descriptor.identity, looked.descriptor.entry)) waiting.push_back(&looked);
+  std::vector<OpenDescriptor*> waiting;
+  for (OpenDescriptor& descriptor : *descriptors) {
+    if (!IsKnown(descriptor.identity, descriptor.entry)) waiting.push_back(&descriptor);
   }
   const auto until = std::chrono::steady_clock::now() + kPatience;
   while (!waiting.empty() && std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(kPause);
-    std::erase_if(waiting, [&](Looked* looked) {
-      const int fd = looked->descriptor.fd;
+    std::erase_if(waiting, [&](OpenDescriptor* descriptor) {
+      const int fd = descriptor->fd;
       struct stat status = {};
       const bool open = source->Stat(fd, &status);
       const FdIdentity identity = {status.st_dev, status.st_ino};
       // What has not changed is not read again.
-      if (open && identity == looked->descriptor.identity &&
-          !IsKnown(identity, source->Entry(fd))) {
+      if (open && identity == descriptor->identity && !IsKnown(identity, source->Entry(fd))) {
         return false;
       }
-      if (open && LookAt(fd, source, looked)) {
-        return IsKnown(looked->descriptor.identity, looked->descriptor.entry);
+      if (open && reader->Read(fd, descriptor)) {
+        return IsKnown(descriptor->identity, descriptor->entry);
       }
-      looked->descriptor.fd = -1;
+      descriptor->fd = -1;
       return true;
     });
   }
-  std::erase_if(*all, [](const Looked& looked) { return looked.descriptor.fd < 0; });
+  std::erase_if(*descriptors, [](const OpenDescriptor& one) { return one.fd < 0; });
 }
 
 void FillSnapshot(DescriptorSource* source, Snapshot* snapshot) {
+  std::vector<OpenDescriptor>& descriptors = snapshot->descriptors;
   const std::vector<int> numbers = source->Numbers();
-  std::vector<Looked> all;
-  all.reserve(numbers.size());
+  descriptors.reserve(numbers.size());
+  Reader reader(source);
   for (const int fd : numbers) {
-    Looked looked;
-    if (LookAt(fd, source, &looked)) all.push_back(std::move(looked));
+    if (!reader.Read(fd, &descriptors.emplace_back())) descriptors.pop_back();
   }
-  AwaitCallsUnderWay(source, &all);
-  std::vector<int> credentials;  // parallel to the descriptors
-  snapshot->descriptors.reserve(all.size());
-  credentials.reserve(all.size());
-  for (Looked& looked : all) {
-    snapshot->descriptors.push_back(std::move(looked.descriptor));
-    credentials.push_back(looked.credentials_pid);
-  }
+  AwaitCallsUnderWay(source, &reader, &descriptors);
   std::vector<PeerQuery> queries;
-  for (size_t i = 0; i < snapshot->descriptors.size(); ++i) {
-    OpenDescriptor& descriptor = snapshot->descriptors[i];
+  for (OpenDescriptor& descriptor : descriptors) {
     if (descriptor.socket && descriptor.socket->family == "unix" &&
         descriptor.socket->state == "ESTABLISHED") {
-      queries.push_back({&descriptor, credentials[i]});
+      queries.push_back({&descriptor, descriptor.credentials_pid});
     }
   }
   WithSpareDescriptors([&](Table) {
-    FindUnixPeers(snapshot->pid, snapshot->descriptors, queries);
-    FindTcpPeers(snapshot->pid, &snapshot->descriptors);
+    FindUnixPeers(snapshot->pid, descriptors, queries);
+    FindTcpPeers(snapshot->pid, &descriptors);
   });
 }
 
@@ -253,6 +256,11 @@ std::vector<std::string> FlagWords(int descriptor_flags, int status_flags) {
   if (status_flags >= 0 && (status_flags & O_NONBLOCK) != 0) flags.push_back("nonblock");
   if (status_flags >= 0 && (status_flags & O_APPEND) != 0) flags.push_back("append");
   return flags;
+}
+
+bool DescriptorSource::IsStill(int fd, const struct stat& status) {
+  struct stat now = {};
+  return Stat(fd, &now) && now.st_dev == status.st_dev && now.st_ino == status.st_ino;
 }
 
 std::string DescriptorSource::Kind(int, const std::string& target, const struct stat& status) {

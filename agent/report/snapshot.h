@@ -42,6 +42,7 @@ struct OpenDescriptor {
   uint32_t mode = 0;  // st_mode
   std::vector<std::string> flags;
   std::optional<SocketDetails> socket;
+  int credentials_pid = 0;  // by which the peer of a unix socket is looked for; 0 for none
   // Whether a Java object owns it, as CRaC's Java half told the VM; nothing where nobody said.
   std::optional<bool> java_owned;
   bool unverified = false;       // only the table says that it is open

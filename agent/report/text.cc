@@ -101,14 +101,9 @@ std::string ReadWhole(const std::string& path) {
 
 }  // namespace
 
-bool IsAscii(std::string_view bytes) {
-  uint8_t all = 0;
-  for (const char c : bytes) all |= static_cast<uint8_t>(c);
-  return all < 0x80;
-}
-
 std::string EscapeToUtf8(std::string_view bytes) {
-  if (IsAscii(bytes)) return std::string(bytes);
+  const auto is_ascii = [](char c) { return static_cast<uint8_t>(c) < 0x80; };
+  if (std::all_of(bytes.begin(), bytes.end(), is_ascii)) return std::string(bytes);
   return Convert(bytes, /*printable=*/false);
 }
 

@@ -19,8 +19,6 @@ std::string EscapeToUtf8(std::string_view bytes);
 // sockets, where the result has to be one printable word that can be turned back.
 std::string ToPrintable(std::string_view bytes);
 
-bool IsAscii(std::string_view bytes);
-
 // "2025-03-01T12:00:00.123456Z" for nanoseconds since 1970.
 std::string FormatTime(int64_t realtime_ns);
 

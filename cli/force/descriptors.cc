@@ -28,6 +28,15 @@ struct NumberName {
   char text[16];
 };
 
+// The number behind `key`; false where there is none.
+template <typename Number>
+bool FindNumber(std::string_view text, std::string_view key, int base, Number* number) {
+  const size_t at = text.find(key);
+  if (at == std::string_view::npos) return false;
+  const char* begin = text.data() + at + key.size();
+  return std::from_chars(begin, text.data() + text.size(), *number, base).ec == std::errc();
+}
+
 }  // namespace
 
 LiveDescriptors::LiveDescriptors(const LiveProcess* process, RegionCopy* region)
@@ -76,22 +85,32 @@ std::string LiveDescriptors::Target(int fd) {
 }
 
 std::vector<std::string> LiveDescriptors::Flags(int fd) {
-  // "pos:\t0\nflags:\t02004002\n…": the octal number has O_CLOEXEC too.
+  last_ = {};
   const int file = openat(fdinfos_, NumberName(fd).text, O_RDONLY | O_CLOEXEC);
   if (file < 0) return {};
-  char text[128];
+  char text[256];
   const ssize_t size = read(file, text, sizeof(text));
   close(file);
+  // "pos:\t0\nflags:\t02004002\nmnt_id:\t15\nino:\t1034\n…": the octal number has O_CLOEXEC too.
   const std::string_view content(text, size > 0 ? static_cast<size_t>(size) : 0);
-  constexpr std::string_view kLine = "flags:\t";
-  const size_t at = content.find(kLine);
   int flags = 0;
-  if (at == std::string_view::npos ||
-      std::from_chars(text + at + kLine.size(), text + content.size(), flags, 8).ec !=
-          std::errc()) {
-    return {};
+  if (!FindNumber(content, "\nflags:\t", 8, &flags)) return {};
+  if (FindNumber(content, "\nmnt_id:\t", 10, &last_.mount) &&
+      FindNumber(content, "\nino:\t", 10, &last_.inode)) {
+    last_.fd = fd;
   }
   return FlagWords((flags & O_CLOEXEC) != 0 ? FD_CLOEXEC : 0, flags);
+}
+
+bool LiveDescriptors::IsStill(int fd, const struct stat& status) {
+  const bool told = last_.fd == fd;
+  if (told && last_.inode != status.st_ino) return false;
+  // An inode's number is one of its device; all that a mount has is on one, as a rule.
+  const auto device = told ? devices_.find(last_.mount) : devices_.end();
+  if (device != devices_.end() && device->second == status.st_dev) return true;
+  if (!DescriptorSource::IsStill(fd, status)) return false;
+  if (told) devices_[last_.mount] = status.st_dev;
+  return true;
 }
 
 std::optional<SocketFacts> LiveDescriptors::Socket(int fd) {

@@ -5,6 +5,11 @@
 #ifndef FDORIGIN_CLI_FORCE_DESCRIPTORS_H_
 #define FDORIGIN_CLI_FORCE_DESCRIPTORS_H_
 
+#include <sys/types.h>
+
+#include <cstdint>
+#include <unordered_map>
+
 #include "force/live_process.h"
 #include "force/region_copy.h"
 #include "report/descriptor_source.h"
@@ -27,6 +32,8 @@ class LiveDescriptors : public DescriptorSource {
   int Pid() override { return process_->pid(); }
   std::vector<int> Numbers() override;
   bool Stat(int fd, struct stat* status) override;
+  // By what Flags() has read last, where that tells.
+  bool IsStill(int fd, const struct stat& status) override;
   std::optional<FdEntry> Entry(int fd) override { return region_->Entry(fd); }
   std::string Target(int fd) override;
   std::vector<std::string> Flags(int fd) override;
@@ -38,6 +45,15 @@ class LiveDescriptors : public DescriptorSource {
   int fds_ = -1;      // /proc/PID/fd
   int fdinfos_ = -1;  // /proc/PID/fdinfo
   int pidfd_ = -1;
+
+  // What the last file of /proc/PID/fdinfo said of its number; Linux before 5.14 names no inode.
+  struct FdInfo {
+    int fd = -1;  // -1 where not both of these were there
+    uint64_t mount = 0;
+    uint64_t inode = 0;
+  };
+  FdInfo last_;
+  std::unordered_map<uint64_t, dev_t> devices_;  // by mount
 };
 
 class CoreDescriptors : public DescriptorSource {

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
@@ -176,6 +177,39 @@ TEST_CASE("every kind of descriptor is called by the contract's word") {
   const std::string path = TemporaryPath("fifo");
   REQUIRE(mkfifo(path.c_str(), 0600) == 0);
   CHECK(KindOf(OpenFd(open(path.c_str(), O_RDWR))) == "fifo");
+  unlink(path.c_str());
+}
+
+// Two of each, since what the kernel names by an inode is read of the first one only.
+TEST_CASE("every descriptor has the target that the kernel gives it") {
+  const std::string fifo = TemporaryPath("named");
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  const std::string path = TemporaryPath("socket");
+  const sockaddr_un address = UnixAddress(path);
+  std::vector<OpenFd> fds;
+  for (int i = 0; i < 2; ++i) {
+    for (Pair (*make)() : {+[] { return SocketPair(); }, &MakePipe}) {
+      Pair pair = make();
+      fds.push_back(std::move(pair.first));
+      fds.push_back(std::move(pair.second));
+    }
+    fds.emplace_back(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    fds.emplace_back(open(fifo.c_str(), O_RDWR | O_CLOEXEC));
+    fds.emplace_back(epoll_create1(EPOLL_CLOEXEC));
+    fds.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  }
+  REQUIRE(bind(fds.front().get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
+          0);
+  for (int i = 0; i < 2; ++i) fds.emplace_back(open(path.c_str(), O_PATH | O_CLOEXEC));
+  const Snapshot snapshot = Take();
+  for (const OpenFd& fd : fds) {
+    char target[PATH_MAX] = "";
+    const std::string link = "/proc/self/fd/" + std::to_string(fd.get());
+    REQUIRE(readlink(link.c_str(), target, sizeof(target) - 1) > 0);
+    REQUIRE(FindFd(snapshot, fd.get()) != nullptr);
+    CHECK(FindFd(snapshot, fd.get())->target == target);
+  }
+  unlink(fifo.c_str());
   unlink(path.c_str());
 }
 
