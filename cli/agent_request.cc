@@ -17,7 +17,10 @@
 namespace fdorigin {
 namespace {
 
-constexpr std::string_view kDeleted = " (deleted)";
+// The SONAME of every agent. The loader looks for a name without a slash among what is loaded,
+// before it looks for a file: so it does not matter by which path the library came, or what lies
+// there now.
+constexpr const char* kLoadedAgent = "libfdorigin.so";
 
 std::string RealPath(const std::string& path) {
   char resolved[PATH_MAX];
@@ -53,15 +56,7 @@ int WhyUnreadable(const TargetProcess& target, const std::string& path) {
 
 absl::StatusOr<std::string> ChooseLibrary(const TargetProcess& target, const std::string& wished) {
   const std::string process = "process " + std::to_string(target.pid());
-  if (const std::string loaded = target.AgentPath(); !loaded.empty()) {
-    if (!loaded.ends_with(kDeleted)) return loaded;
-    return absl::FailedPreconditionError(
-        process + " has loaded its agent from " +
-        loaded.substr(0, loaded.size() - kDeleted.size()) +
-        ", which was removed or replaced since, so it cannot be asked any more; read it from "
-        "outside: fdorigin dump --force " +
-        std::to_string(target.pid()));
-  }
+  if (!target.libraries().agents.empty()) return kLoadedAgent;
   std::string library = wished;
   if (library.empty()) library = LibraryBesideCommand();
   if (library.empty()) {
@@ -98,7 +93,10 @@ absl::StatusOr<Reply> AskAgent(const TargetProcess& target, const std::string& l
   all += "reply=" + file->path();
   const absl::Status status = JvmAttach(&target, patience).Load(library, all);
   absl::StatusOr<Reply> reply = file->Read();
-  if (reply.ok() && !reply->error.empty()) return absl::AbortedError(reply->error);
+  if (reply.ok() && !reply->error.empty()) {
+    return reply->wrong_option ? absl::InvalidArgumentError(reply->error)
+                               : absl::AbortedError(reply->error);
+  }
   if (!status.ok()) return status;
   return reply;
 }

@@ -14,9 +14,9 @@
 
 namespace fdorigin {
 
-// The agent's library for `target`, as the target names it: the one that it has loaded, else
-// `wished`, else the one that lies beside this command. An error where the target could not open
-// it, with what to do.
+// The agent's library for `target`, as the target names it: the one that it has loaded, also if its
+// file is gone, else `wished`, else the one that lies beside this command. An error where the
+// target could not open it, with what to do.
 absl::StatusOr<std::string> ChooseLibrary(const TargetProcess& target, const std::string& wished);
 
 // Has `target` load `library` with `options` and a place for the reply.

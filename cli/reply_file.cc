@@ -40,6 +40,7 @@ Reply ParseReply(const std::string& text) {
     const std::string_view key = line.substr(0, colon);
     const std::string value(line.substr(std::min(colon + 2, line.size())));
     if (key == "error") reply.error = value;
+    if (key == "cause") reply.wrong_option = value == "option";
     if (key == "note") reply.notes.push_back(value);
     if (key == "report") reply.report = value;
   }

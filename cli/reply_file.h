@@ -17,6 +17,7 @@ namespace fdorigin {
 // What the agent has to say.
 struct Reply {
   std::string error;               // why it did not do it; one line
+  bool wrong_option = false;       // that is because of an option
   std::vector<std::string> notes;  // what else to know; one line each
   std::string report;              // path of the report, as the target names it
   std::string content;             // the report itself, if that was asked for

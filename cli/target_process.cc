@@ -244,14 +244,6 @@ std::string TargetProcess::RootPrefix() const {
   return shares_files_ ? "" : "/proc/" + std::to_string(pid_) + "/root";
 }
 
-std::string TargetProcess::AgentPath() const {
-  if (libraries_.agents.empty()) return "";
-  std::string path = libraries_.agents.front();
-  // /proc shows the path from where we stand; in a chroot its own is shorter.
-  if (!root_path_.empty() && path.starts_with(root_path_ + "/")) path.erase(0, root_path_.size());
-  return path;
-}
-
 absl::Status TargetProcess::CheckRunning() const {
   const std::string number = std::to_string(pid_);
   const std::optional<std::string> text = ReadProc(pid_, "status");

@@ -84,9 +84,6 @@ class TargetProcess {
   // By what its files can be opened here: "" or "/proc/PID/root".
   std::string RootPrefix() const;
   const MappedLibraries& libraries() const { return libraries_; }
-  // The agent that is loaded, by the path that the JVM itself would open it by; "" where there is
-  // none.
-  std::string AgentPath() const;
 
   // An error where it is stopped, or has ended, by now.
   absl::Status CheckRunning() const;

@@ -445,7 +445,9 @@ absl::Status Attach(JavaVM* vm, const AttachRequest& request, AttachReply* reply
   }
   Options options = parsed.options;
   if (agent == nullptr || options.report != before.report) {
-    if (const absl::Status status = PrepareReports(&options); !status.ok()) return status;
+    if (const absl::Status status = PrepareReports(&options); !status.ok()) {
+      return absl::InvalidArgumentError(status.message());
+    }
   }
   if (agent == nullptr) return StartLate(vm, jni, options);
   if (!request.options.empty()) agent->SetOptions(jni, options, reply);
@@ -467,7 +469,7 @@ extern "C" JNIEXPORT jint JNICALL Agent_OnAttach(JavaVM* vm, char* options, void
     const fdorigin::AttachRequest request = fdorigin::ParseAttachRequest(options);
     fdorigin::AttachReply reply(request.reply);
     const absl::Status status = fdorigin::Attach(vm, request, &reply);
-    if (!status.ok()) reply.Error(std::string(status.message()));
+    if (!status.ok()) reply.Error(status);
     result = status.ok() ? JNI_OK : JNI_ERR;
   });
   return result;

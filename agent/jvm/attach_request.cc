@@ -97,6 +97,11 @@ void AttachReply::Say(std::string_view key, std::string_view text) {
   text_ += '\n';
 }
 
+void AttachReply::Error(const absl::Status& status) {
+  Say("error", std::string(status.message()));
+  if (has_file() && absl::IsInvalidArgument(status)) Say("cause", "option");
+}
+
 void AttachReply::Report(std::string_view path) {
   if (has_file()) Say("report", path);
 }

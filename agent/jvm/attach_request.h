@@ -12,6 +12,8 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/status/status.h"
+
 namespace fdorigin {
 
 struct AttachRequest {
@@ -36,7 +38,7 @@ class AttachReply {
 
   bool has_file() const { return !path_.empty(); }
   // Why nothing was done.
-  void Error(std::string_view text) { Say("error", text); }
+  void Error(const absl::Status& status);
   void Note(std::string_view text) { Say("note", text); }
   void Report(std::string_view path);
 

@@ -15,6 +15,8 @@ TEST_CASE("a reply has an error, notes and a path, a line each") {
   CHECK(reply.report == "/tmp/a b.json");
   CHECK(reply.content.empty());
   CHECK(ParseReply("error: no\n").error == "no");
+  CHECK_FALSE(ParseReply("error: no\n").wrong_option);
+  CHECK(ParseReply("error: no\ncause: option\n").wrong_option);
 }
 
 TEST_CASE("what follows an empty line is the report, byte by byte") {

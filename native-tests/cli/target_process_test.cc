@@ -133,7 +133,7 @@ TEST_CASE("what is no JVM is not signalled") {
   REQUIRE(self.ok());
   CHECK(self->shares_files());
   CHECK(self->RootPrefix().empty());
-  CHECK(self->AgentPath().empty());
+  CHECK(self->libraries().agents.empty());
   CHECK(self->CheckRunning().ok());
   CHECK(self->CheckSignalable().message().find("is no JVM") != std::string::npos);
 }

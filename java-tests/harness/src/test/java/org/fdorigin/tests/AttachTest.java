@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -229,12 +230,16 @@ class AttachTest {
   void aWrongOptionIsToldToWhoeverAttaches(Jdk jdk) throws IOException {
     try (JvmUnderTest jvm = started(latecomer(jdk))) {
       Shell.Result wrong = Shell.fdorigin("attach", jvm.pid(), "repotr=x").end();
-      assertEquals(4, wrong.status());
+      assertEquals(2, wrong.status());
       assertEquals(
           List.of("fdorigin: unknown option 'repotr'; did you mean 'report'?"), wrong.err());
+      Shell.Result nowhere =
+          Shell.fdorigin("attach", jvm.pid(), "report=" + jvm.folder() + "/none/r.json").end();
+      assertEquals(2, nowhere.status(), nowhere::toString);
       Shell.Result none = Shell.fdorigin("dump", jvm.pid()).end();
       assertEquals(4, none.status(), none::toString);
       attach(jvm);
+      assertEquals(2, Shell.fdorigin("attach", jvm.pid(), "depth=many").end().status());
       jvm.command("open");
       checkTraced(jvm, dump(jvm), "new", "openLateSeventyOne", "open-late", MAIN);
       checkNothingLeft(jvm);
@@ -272,6 +277,38 @@ class AttachTest {
       assertEquals(List.of(), jvm.reportFiles());
       checkNothingLeft(jvm);
     }
+  }
+
+  /** As an upgrade replaces it, and as a cleaner removes it. */
+  @EachJdk
+  void anAgentWhoseFileWasReplacedOrRemovedIsAsked(Jdk jdk) throws IOException {
+    JvmUnderTest.Builder builder = latecomer(jdk);
+    Path library = Files.copy(Build.agent(), builder.folder().resolve("libfdorigin.so"));
+    builder.jvm("-agentpath:" + library + "=report=" + builder.folder() + "/fdorigin-%p-%n.json");
+    try (JvmUnderTest jvm = started(builder)) {
+      jvm.command("open");
+      Path newer = Files.copy(Build.agent(), jvm.folder().resolve("newer"));
+      Files.move(newer, library, StandardCopyOption.REPLACE_EXISTING);
+      assertTrue(mappings(jvm).contains(library + " (deleted)"), jvm::transcript);
+      checkTraced(jvm, dump(jvm), "new", "openLateSeventyOne", "open-late", "main");
+      Files.delete(library);
+      checkTraced(jvm, dump(jvm), "new", "openLateSeventyOne", "open-late", "main");
+      attach(jvm);
+      Report forced =
+          Report.read(
+              Path.of(
+                  Shell.fdorigin(
+                          "dump", "--force", jvm.pid(), "-o", jvm.folder().resolve("forced.json"))
+                      .end()
+                      .answer()));
+      checkTraced(jvm, forced, "new", "openLateSeventyOne", "open-late", "main");
+      assertFalse(mappings(jvm).lines().anyMatch(line -> line.endsWith("/libfdorigin.so")));
+      checkNothingLeft(jvm);
+    }
+  }
+
+  private static String mappings(JvmUnderTest jvm) throws IOException {
+    return Files.readString(Path.of("/proc/" + jvm.pid() + "/maps"));
   }
 
   @EachJdk
