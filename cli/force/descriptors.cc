@@ -53,9 +53,17 @@ absl::Status LiveDescriptors::Open() {
   const int error = errno;
   fdinfos_ = OpenFolder(process_->proc() + "/fdinfo");
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, process_->pid(), 0));
+  if (pidfd_ < 0) refusal_ = errno;
   if (fds_ >= 0) return absl::OkStatus();
   return absl::UnavailableError("the descriptors of " + process_->name() +
                                 " cannot be listed: " + ErrnoText(error));
+}
+
+std::string LiveDescriptors::MissingDetails() const {
+  if (!missed_sockets_) return "";
+  return "addresses and peers of sockets are missing: " +
+         (refusal_ == ENOSYS ? "the kernel has no pidfd_getfd (Linux 5.6), or a filter hides it"
+                             : "the kernel refuses pidfd_getfd: " + ErrnoText(refusal_));
 }
 
 std::vector<int> LiveDescriptors::Numbers() {
@@ -114,9 +122,17 @@ bool LiveDescriptors::IsStill(int fd, const struct stat& status) {
 }
 
 std::optional<SocketFacts> LiveDescriptors::Socket(int fd) {
-  if (pidfd_ < 0) return std::nullopt;
-  const int copy = static_cast<int>(syscall(SYS_pidfd_getfd, pidfd_, fd, 0));
-  if (copy < 0) return std::nullopt;
+  int copy = -1;
+  if (pidfd_ >= 0) {
+    copy = static_cast<int>(syscall(SYS_pidfd_getfd, pidfd_, fd, 0));
+    // It was closed in between, or the process has ended.
+    if (copy < 0 && (errno == EBADF || errno == ESRCH)) return std::nullopt;
+    if (copy < 0) refusal_ = errno;
+  }
+  if (copy < 0) {
+    missed_sockets_ = true;
+    return std::nullopt;
+  }
   std::optional<SocketFacts> facts = ReadSocket(copy);
   close(copy);
   return facts;

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <string>
 #include <unordered_map>
 
 #include "force/live_process.h"
@@ -28,6 +29,8 @@ class LiveDescriptors : public DescriptorSource {
 
   // An error where the list of descriptors cannot be read: one sentence.
   absl::Status Open();
+  // One sentence where the details of sockets could not be had; "" otherwise.
+  std::string MissingDetails() const;
 
   int Pid() override { return process_->pid(); }
   std::vector<int> Numbers() override;
@@ -45,6 +48,8 @@ class LiveDescriptors : public DescriptorSource {
   int fds_ = -1;      // /proc/PID/fd
   int fdinfos_ = -1;  // /proc/PID/fdinfo
   int pidfd_ = -1;
+  int refusal_ = 0;  // errno of pidfd_open or pidfd_getfd
+  bool missed_sockets_ = false;
 
   // What the last file of /proc/PID/fdinfo said of its number; Linux before 5.14 names no inode.
   struct FdInfo {

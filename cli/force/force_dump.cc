@@ -120,6 +120,7 @@ absl::StatusOr<ForcedReport> ForceDumpProcess(int pid) {
   if (const absl::Status status = (*region)->Settle(); !status.ok()) return status;
   ForcedReport report;
   report.pid = pid;
+  report.note = descriptors.MissingDetails();
   report.content = Render(**region, snapshot,
                           (*process)->Describe((*region)->facts().Latest(FactKind::kHostName)),
                           [&process](const Image& image, const std::string& path) {

@@ -230,16 +230,22 @@ public final class Kernel {
 
   /**
    * For each Unix socket of this process the inode of its other end, 0 where that is gone, by the
-   * kernel's socket diagnostics as {@code ss} prints them.
+   * kernel's socket diagnostics as {@code ss} prints them in its network namespace.
    */
   public Map<Integer, Long> unixPeers() throws IOException {
     Map<Long, Long> all = new HashMap<>();
-    Process ss = new ProcessBuilder("ss", "-xanH").redirectErrorStream(true).start();
+    Path network = Path.of("/proc/" + pid + "/ns/net");
+    List<String> line = new ArrayList<>();
+    if (!Files.readSymbolicLink(network).equals(Files.readSymbolicLink(Path.of("/proc/self/ns/net")))) {
+      line.addAll(List.of("nsenter", "--net=" + network));
+    }
+    line.addAll(List.of("ss", "-xanH"));
+    Process ss = new ProcessBuilder(line).redirectErrorStream(true).start();
     try (BufferedReader in =
         new BufferedReader(new InputStreamReader(ss.getInputStream(), StandardCharsets.US_ASCII))) {
-      for (String line = in.readLine(); line != null; line = in.readLine()) {
+      for (String row = in.readLine(); row != null; row = in.readLine()) {
         // u_str ESTAB 0 0 PATH INODE PATH PEER
-        String[] column = line.trim().split("\\s+");
+        String[] column = row.trim().split("\\s+");
         if (column.length >= 8) {
           all.put(
               Long.parseLong(column[column.length - 3]), Long.parseLong(column[column.length - 1]));

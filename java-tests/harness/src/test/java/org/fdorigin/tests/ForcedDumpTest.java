@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.fdorigin.harness.App;
 import org.fdorigin.harness.Build;
 import org.fdorigin.harness.EachJdk;
@@ -125,7 +126,7 @@ class ForcedDumpTest {
         derelict(jdk)
             .under(
                 "unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--uts",
-                "sh", "-c", "hostname islet && exec \"$@\"", "sh")
+                "--net", "sh", "-c", "hostname islet && ip link set lo up && exec \"$@\"", "sh")
             .start()) {
       int port = number(jvm.ready(), "port");
       long inside = ProcessHandle.of(jvm.pid()).orElseThrow().children().findFirst().get().pid();
@@ -133,6 +134,64 @@ class ForcedDumpTest {
       assertEquals("islet", report.json().path("process").path("hostname").asText());
       assertEquals(inside, report.json().path("process").path("pid").asLong());
       assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
+  /** As on an old kernel, and as behind a filter of a container. */
+  @EachJdk(17)
+  void withoutCopiesOfSocketsTheirDetailsAreMissedAndAllElseIsThere(Jdk jdk) throws Exception {
+    try (JvmUnderTest jvm = derelict(jdk).start()) {
+      jvm.ready();
+      Report whole = ForcedDump.of(jvm.pid(), jvm.folder()).report();
+      for (String fault :
+          List.of("pidfd_getfd:error=ENOSYS", "pidfd_getfd:error=EPERM", "pidfd_open:error=ENOSYS")) {
+        List<String> strace =
+            List.of("strace", "-qq", "-o", "/dev/null", "-e", "inject=" + fault);
+        ForcedDump dump = ForcedDump.under(strace, jvm.pid(), jvm.folder());
+        assumeTrue(Files.exists(dump.file()), "strace may not trace here");
+        assertEquals(0, dump.status(), dump::toString);
+        assertEquals(1, dump.err().lines().count(), dump::toString);
+        assertTrue(dump.err().contains("addresses and peers of sockets are missing"), dump.err());
+        assertTrue(dump.err().contains("pidfd_getfd"), dump.err());
+        Report report = Report.read(dump.file());
+        assertEquals(targets(whole), targets(report));
+        checkOpeners(report);
+        for (Report.Descriptor descriptor : report.descriptors()) {
+          assertTrue(descriptor.json().path("socket").isMissingNode(), descriptor::toString);
+          ObjectNode expected = whole.descriptor(descriptor.fd()).json().deepCopy();
+          expected.remove("socket");
+          assertEquals(expected, descriptor.json());
+        }
+      }
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
+  /** By a signal that the JVM does not catch; the kernel leaves out what files have. */
+  @EachJdk
+  void aCoreFileOfTheKernelsIsReportedOn(Jdk jdk) throws Exception {
+    String pattern = Files.readString(Path.of("/proc/sys/kernel/core_pattern")).strip();
+    assumeTrue(pattern.equals("core"), "the kernel puts core files elsewhere: " + pattern);
+    try (JvmUnderTest jvm = derelict(jdk).under("prlimit", "--core=unlimited").start()) {
+      jvm.ready();
+      SortedMap<Integer, String> kernel = Kernel.descriptors(jvm.pid());
+      signal("ABRT", jvm.pid());
+      assertEquals(128 + 6, jvm.awaitExit(), jvm::transcript);
+      try (Stream<Path> files = Files.list(jvm.folder())) {
+        Path core =
+            files
+                .filter(file -> file.getFileName().toString().startsWith("core"))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("no core file"));
+        try {
+          Report report = ForcedDump.of(core, jvm.folder()).report();
+          assertEquals(kernel.keySet(), targets(report).keySet());
+          assertEquals(jvm.pid(), report.json().path("process").path("pid").asLong());
+          checkOpeners(report);
+        } finally {
+          Files.delete(core);
+        }
+      }
     }
   }
 
