@@ -42,6 +42,7 @@ public enum App {
   ABYSS("probes", "org.fdorigin.apps.probes.Abyss"),
   DERELICT("probes", "org.fdorigin.apps.probes.Derelict"),
   LABYRINTH("probes", "org.fdorigin.apps.probes.Labyrinth"),
+  METRONOME("probes", "org.fdorigin.apps.probes.Metronome"),
   LATECOMER("probes", "org.fdorigin.apps.probes.Latecomer"),
   COURIER("probes", "org.fdorigin.apps.probes.Courier"),
   SLEEPER("probes", "org.fdorigin.apps.probes.Sleeper"),
