@@ -40,6 +40,9 @@ struct FactNumbers {
   std::atomic<uint8_t> restored;       // the process was restored from a checkpoint
   std::atomic<uint8_t> methods_wrong;  // frames of kMethod are not to be believed
   std::atomic<int64_t> started_at_ns;  // CLOCK_REALTIME; 0 where it is not known
+  // When the process started that the agent came into, as /proc/PID/stat counts; one that criu has
+  // made again has another. 0 where it is not known.
+  std::atomic<uint64_t> start_ticks;
 };
 
 struct FactText {

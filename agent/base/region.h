@@ -17,7 +17,7 @@ namespace fdorigin {
 
 inline constexpr char kRegionMagic[8] = {'F', 'D', 'O', 'R', 'I', 'G', 'I', 'N'};
 // Raised with every change of a struct that lives in the region.
-inline constexpr uint32_t kRegionLayoutVersion = 3;
+inline constexpr uint32_t kRegionLayoutVersion = 4;
 
 // Where the region is, in the writable data of libfdorigin.so: found there by its magic number, in
 // a living process and in a core file, whatever happened to the library's file and its symbols.

@@ -177,6 +177,7 @@ void Agent::NoteProcess(EntryMoment moment) {
   FactNumbers& numbers = facts.numbers();
   numbers.pid.store(getpid());
   numbers.started_at_ns.store(ProcessStartNs().value_or(0));
+  numbers.start_ticks.store(ProcessStartTicks().value_or(0));
   numbers.since_startup.store(moment == EntryMoment::kStart);
   numbers.libc_entries.store(options_.libc);
 }

@@ -23,10 +23,7 @@ constinit thread_local bool writing = false;
 
 Reporter::Reporter(const Options& options, Recordings* recordings, jvmtiEnv* jvmti,
                    WalkCheck* walk_check)
-    : options_(options), recordings_(recordings), jvmti_(jvmti), walk_check_(walk_check) {
-  const OwnWork own_work;
-  start_ticks_ = ProcessStartTicks();
-}
+    : options_(options), recordings_(recordings), jvmti_(jvmti), walk_check_(walk_check) {}
 
 void Reporter::ReadJvmInfo(JNIEnv* jni) {
   jvm_.name = SystemProperty(jni, "java.vm.name");
@@ -75,8 +72,9 @@ Options Reporter::options() const {
 // criu says nothing to the VM; but the process that it makes is a new one, and began later.
 bool Reporter::WasRestored() const {
   if (restored_.load(std::memory_order_relaxed)) return true;
-  const std::optional<uint64_t> ticks = ProcessStartTicks();
-  return start_ticks_ && ticks && *ticks != *start_ticks_;
+  const uint64_t then = recordings_->facts.numbers().start_ticks.load(std::memory_order_relaxed);
+  const std::optional<uint64_t> now = ProcessStartTicks();
+  return then != 0 && now && *now != then;
 }
 
 Snapshot Reporter::ListDescriptors() const {
@@ -95,6 +93,7 @@ absl::Status Reporter::Write(JNIEnv* jni, const Snapshot& snapshot, Trigger trig
   if (writing) return absl::AlreadyExistsError("this thread is writing a report already");
   const OwnWork own_work;
   Recorder::PidChanged();
+  if (!restored_.load(std::memory_order_relaxed) && WasRestored()) NoteRestore();
   writing = true;
   absl::Status status;
   try {
@@ -136,7 +135,7 @@ absl::Status Reporter::Produce(JNIEnv* jni, const Snapshot& snapshot, Trigger tr
   input.coverage.memory_bytes = recordings_->region.used();
   input.libraries_with_system_calls = &Patcher::ImagesWithSystemCalls;
   input.libc_entries = options.libc;
-  input.restored = WasRestored();
+  input.restored = restored_.load(std::memory_order_relaxed);
   input.jvm = jvm_;
   input.stack = [&](StackId id) {
     std::vector<SymbolizedFrame> frames;

@@ -52,7 +52,8 @@ class Reporter {
   // On VMInit: asks the VM for its name.
   void ReadJvmInfo(JNIEnv* jni);
 
-  // The process was restored from a checkpoint, as the VM says. On any thread.
+  // The process was restored from a checkpoint: the VM says so, or a report finds it. On any
+  // thread.
   void NoteRestore();
 
   // The agent was loaded into a running JVM. Before the first report.
@@ -100,7 +101,6 @@ class Reporter {
   bool attached_ = false;
   std::vector<RefusedHook> refusals_;
   std::atomic<int> reports_{0};
-  std::optional<uint64_t> start_ticks_;  // of the process that the agent was loaded into
   std::atomic<bool> restored_{false};
 };
 

@@ -68,8 +68,16 @@ class Symbolizer {
   JavaSymbolizer java_;
 };
 
+// Whether the process was restored from a checkpoint since the agent came: the agent has noted it,
+// or nobody has told the agent, but this is not the process that it came into.
+bool WasRestored(const LiveProcess& process, const FactNumbers& numbers) {
+  const uint64_t then = numbers.start_ticks.load();
+  const std::optional<uint64_t> now = ProcessStartTicks(process.proc());
+  return numbers.restored.load() != 0 || (then != 0 && now && *now != then);
+}
+
 std::string Render(const RegionCopy& region, const Snapshot& snapshot, ProcessFacts process,
-                   NativeSymbolizer::FindFiles find_files) {
+                   bool restored, NativeSymbolizer::FindFiles find_files) {
   Symbolizer symbolizer(&region, std::move(find_files));
   const FactStore& facts = region.facts();
   ReportInput input;
@@ -85,7 +93,7 @@ std::string Render(const RegionCopy& region, const Snapshot& snapshot, ProcessFa
   if (facts.numbers().methods_wrong.load() != 0) {
     input.withdrawn = [&](StackId id) { return HasMethods(region.stacks().Get(id)); };
   }
-  input.restored = facts.numbers().restored.load() != 0;
+  input.restored = restored;
   input.libc_entries = facts.numbers().libc_entries.load() != 0;
   return RenderReport(input);
 }
@@ -123,6 +131,7 @@ absl::StatusOr<ForcedReport> ForceDumpProcess(int pid) {
   report.note = descriptors.MissingDetails();
   report.content = Render(**region, snapshot,
                           (*process)->Describe((*region)->facts().Latest(FactKind::kHostName)),
+                          WasRestored(**process, (*region)->facts().numbers()),
                           [&process](const Image& image, const std::string& path) {
                             return (*process)->FindFiles(image, path);
                           });
@@ -156,7 +165,8 @@ absl::StatusOr<ForcedReport> ForceDumpCore(const std::string& path) {
   if ((*core)->cut_short()) report.note = (*core)->missing();
   // Whatever is at an image's path now may be another file: only a build-id tells.
   report.content = Render(
-      **region, snapshot, std::move(process), [](const Image& image, const std::string& file) {
+      **region, snapshot, std::move(process), facts.numbers().restored.load() != 0,
+      [](const Image& image, const std::string& file) {
         return NativeSymbolizer::Files{image.build_id_size > 0 ? file : "", ElfSymbols::kDebugRoot};
       });
   return Finish(std::move(report));

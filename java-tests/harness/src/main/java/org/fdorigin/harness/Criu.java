@@ -48,10 +48,14 @@ public final class Criu {
     }
   }
 
-  /** Makes the process again. The answer is criu, its parent, and ends when it ends. */
-  public Process restore(Path images) throws IOException {
-    return new ProcessBuilder(
-            command("restore", "-D", images.toString(), "-o", "restore.log"))
+  /**
+   * Makes the process again. The answer is criu, its parent, run by this command, or that command,
+   * and ends when it ends.
+   */
+  public Process restore(Path images, String... launcher) throws IOException {
+    List<String> line = new ArrayList<>(List.of(launcher));
+    line.addAll(command("restore", "-D", images.toString(), "-o", "restore.log"));
+    return new ProcessBuilder(line)
         .redirectErrorStream(true)
         .redirectOutput(images.resolve("restore.out").toFile())
         .start();
