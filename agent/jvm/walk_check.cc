@@ -142,7 +142,8 @@ void WalkCheck::Compare(JNIEnv* jni) {
   // A walk that ended in doubt has said so; what it has seen must be right.
   const bool whole = walk.end == HotspotWalkEnd::kOutermost || walk.end == HotspotWalkEnd::kDepth;
   std::string difference;
-  if (whole ? std::min(walk.total, kFrames) != count : walk.total > count) {
+  const int seen = std::min(walk.total, kFrames);
+  if (whole ? seen != count : seen > count) {
     difference = std::to_string(walk.total) + " frames, by JVMTI " + std::to_string(count);
   }
   bool bytecode = false;

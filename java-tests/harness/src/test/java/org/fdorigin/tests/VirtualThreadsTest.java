@@ -69,10 +69,14 @@ class VirtualThreadsTest {
       Testimony monitorJni = drift(jvm, "monitor-jni");
       Testimony pinnedJdk = drift(jvm, "pinned-jdk");
       Testimony pinnedJni = drift(jvm, "pinned-jni");
+      // Every report compares the frames of its thread with what the JVM says of them; here they
+      // are part of those of the thread, and more than are compared.
+      assertEquals("failed", jvm.command("surface").get("opened"));
+      jvm.report(1);
       kernel = Kernel.of(jvm.pid());
       Attempt attempt = jvm.checkpoint(1);
       assertTrue(attempt.failed(), jvm::transcript);
-      report = jvm.report(1);
+      report = jvm.report(2);
       FailureJoin.check(report, attempt, kernel);
       checkJdk(freshJdk);
       checkJdk(yieldedJdk);

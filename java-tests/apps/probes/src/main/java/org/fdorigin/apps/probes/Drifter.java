@@ -3,13 +3,18 @@ package org.fdorigin.apps.probes;
 import java.io.IOException;
 import java.lang.reflect.Method;
 import java.nio.channels.ServerSocketChannel;
+import java.util.EnumSet;
 import java.util.Map;
+import org.crac.CheckpointException;
+import org.crac.Core;
+import org.crac.RestoreException;
 import org.fdorigin.apps.console.Console;
 
 /**
  * Opens on virtual threads, each called {@code drifter}: before the first yield, after one, with a
  * monitor held, and with a native frame beneath ({@code --library=PATH}), which pins the thread to
- * its carrier; by the JDK and by a JNI library.
+ * its carrier; by the JDK and by a JNI library. With {@code surface} one of them asks for a
+ * checkpoint, far above the frames that it left in the heap.
  */
 public final class Drifter {
 
@@ -22,23 +27,25 @@ public final class Drifter {
     FRESH,
     YIELDED,
     MONITOR,
-    PINNED
+    PINNED,
+    SURFACE
   }
 
   public static void main(String[] args) throws IOException {
     Console console = new Console(args);
     System.load(console.option("library"));
-    for (Water water : Water.values()) {
+    for (Water water : EnumSet.complementOf(EnumSet.of(Water.SURFACE))) {
       for (boolean byJdk : new boolean[] {true, false}) {
         console.on(
-            water.name().toLowerCase() + (byJdk ? "-jdk" : "-jni"), () -> drift(water, byJdk));
+            water.name().toLowerCase() + (byJdk ? "-jdk" : "-jni"),
+            () -> drift(new Drift(water, byJdk)));
       }
     }
+    console.on("surface", () -> drift(new Drift(Water.SURFACE, true)));
     console.serve(Map.of());
   }
 
-  private static Map<String, ?> drift(Water water, boolean byJdk) throws Exception {
-    Drift drift = new Drift(water, byJdk);
+  private static Map<String, ?> drift(Drift drift) throws Exception {
     // Compiled for a Java that has no virtual threads.
     Class<?> builderType = Class.forName("java.lang.Thread$Builder");
     Object builder = Thread.class.getMethod("ofVirtual").invoke(null);
@@ -90,8 +97,23 @@ public final class Drifter {
           Landing landing = new Landing(this);
           Ferryman.carry(landing);
           return landing.opened;
+        case SURFACE:
+          Thread.yield();
+          return surfaceSeventyFour(2 * DEPTH);
         default:
           return land();
+      }
+    }
+
+    private static String surfaceSeventyFour(int left) {
+      if (left > 0) {
+        return surfaceSeventyFour(left - 1);
+      }
+      try {
+        Core.checkpointRestore();
+        return "passed";
+      } catch (CheckpointException | RestoreException e) {
+        return "failed";
       }
     }
 
