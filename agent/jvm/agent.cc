@@ -14,6 +14,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -32,6 +33,7 @@
 #include "jvm/early_threads.h"
 #include "jvm/guarded.h"
 #include "jvm/java_binding.h"
+#include "jvm/java_thread.h"
 #include "jvm/reporter.h"
 #include "jvm/signal_trigger.h"
 #include "jvm/trigger_thread.h"
@@ -39,7 +41,6 @@
 #include "jvm/walk_check.h"
 #include "report/host.h"
 #include "stack/stack_recorder.h"
-#include "symbolize/utf8.h"
 
 namespace fdorigin {
 namespace {
@@ -353,16 +354,11 @@ void Agent::OnVmDeath(JNIEnv* jni) {
 
 // Runs on the thread that starts.
 void Agent::OnThreadStart(JNIEnv* jni, jthread thread) {
-  jvmtiThreadInfo info = {};
-  if (jvmti_->GetThreadInfo(thread, &info) != JVMTI_ERROR_NONE) return;
-  Recorder::NameJavaThread(ToUtf8(std::string_view(info.name)));
-  {
-    const OwnWork own_work;  // of a process's first thread libc reads /proc/self/maps
-    java_walker_.NoteThread();
-  }
-  jvmti_->Deallocate(reinterpret_cast<unsigned char*>(info.name));
-  jni->DeleteLocalRef(info.thread_group);
-  jni->DeleteLocalRef(info.context_class_loader);
+  const std::optional<std::string> name = ThreadName(jvmti_, jni, thread);
+  if (!name) return;
+  Recorder::NameJavaThread(*name);
+  const OwnWork own_work;  // of a process's first thread libc reads /proc/self/maps
+  java_walker_.NoteThread();
 }
 
 // A report may be due when the working directory is another one, so its path is made absolute.

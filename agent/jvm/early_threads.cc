@@ -5,12 +5,13 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <string_view>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "interpose/recorder.h"
+#include "jvm/java_thread.h"
 #include "stack/vm_structs.h"
-#include "symbolize/utf8.h"
 
 namespace fdorigin {
 namespace {
@@ -25,22 +26,18 @@ bool ReadOwnMemory(uint64_t address, T* value) {
 
 class ThreadIds {
  public:
-  ThreadIds(JavaVM* vm, JNIEnv* jni) : jni_(jni) {
+  ThreadIds(JavaVM* vm, JNIEnv* jni) : java_threads_(jni) {
     const VmTables tables{JvmLibrary(vm)};
     os_thread_ = tables.Offset("Thread", "_osthread");
     if (os_thread_ < 0) os_thread_ = tables.Offset("JavaThread", "_osthread");
     id_ = tables.Offset("OSThread", "_thread_id");
-    jclass type = jni->FindClass("java/lang/Thread");
-    if (type != nullptr) java_thread_ = jni->GetFieldID(type, "eetop", "J");
-    jni->ExceptionClear();
-    if (type != nullptr) jni->DeleteLocalRef(type);
   }
 
-  bool known() const { return os_thread_ >= 0 && id_ >= 0 && java_thread_ != nullptr; }
+  bool known() const { return os_thread_ >= 0 && id_ >= 0 && java_threads_.known(); }
 
   // 0 where it is not known. True only if the thread is alive after this.
   int Of(jthread thread) const {
-    const auto java_thread = static_cast<uint64_t>(jni_->GetLongField(thread, java_thread_));
+    const uint64_t java_thread = java_threads_.Of(thread);
     uint64_t os_thread = 0;
     pid_t id = 0;
     if (java_thread == 0 ||
@@ -52,10 +49,9 @@ class ThreadIds {
   }
 
  private:
-  JNIEnv* jni_;
+  JavaThreadField java_threads_;
   ptrdiff_t os_thread_ = -1;
   ptrdiff_t id_ = -1;
-  jfieldID java_thread_ = nullptr;
 };
 
 bool IsAlive(jvmtiEnv* jvmti, jthread thread) {
@@ -75,19 +71,16 @@ void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni) {
   bool are_all = true;
   for (jint i = 0; i < count; ++i) {
     Recorder::EarlyThread& entry = named[static_cast<size_t>(i)];
-    jvmtiThreadInfo info = {};
     const int id = ids.Of(threads[i]);
     // The id was read from a live thread's memory if the thread is alive now.
     if (!IsAlive(jvmti, threads[i])) continue;
-    if (id == 0 || jvmti->GetThreadInfo(threads[i], &info) != JVMTI_ERROR_NONE) {
+    const std::optional<std::string> name = ThreadName(jvmti, jni, threads[i]);
+    if (id == 0 || !name) {
       are_all = false;
       continue;
     }
-    entry.SetName(ToUtf8(std::string_view(info.name)));
+    entry.SetName(*name);
     entry.tid.store(id, std::memory_order_relaxed);
-    jvmti->Deallocate(reinterpret_cast<unsigned char*>(info.name));
-    if (info.thread_group != nullptr) jni->DeleteLocalRef(info.thread_group);
-    if (info.context_class_loader != nullptr) jni->DeleteLocalRef(info.context_class_loader);
   }
   Recorder::SetEarlyThreads(std::move(named), are_all);
   for (jint i = 0; i < count; ++i) {

@@ -7,12 +7,12 @@
 #include "base/raw_output.h"
 #include "interpose/patcher.h"
 #include "interpose/recorder.h"
+#include "jvm/java_thread.h"
 #include "jvm/throwables.h"
 #include "report/host.h"
 #include "report/produce.h"
 #include "symbolize/java_symbolizer.h"
 #include "symbolize/native_symbolizer.h"
-#include "symbolize/utf8.h"
 
 namespace fdorigin {
 namespace {
@@ -50,13 +50,7 @@ void Reporter::AddRefusal(RefusedHook refusal) {
 }
 
 std::string Reporter::CurrentThreadName(JNIEnv* jni) const {
-  jvmtiThreadInfo info = {};
-  if (jvmti_->GetThreadInfo(nullptr, &info) != JVMTI_ERROR_NONE) return {};
-  std::string name = ToUtf8(std::string_view(info.name));
-  jvmti_->Deallocate(reinterpret_cast<unsigned char*>(info.name));
-  jni->DeleteLocalRef(info.thread_group);
-  jni->DeleteLocalRef(info.context_class_loader);
-  return name;
+  return ThreadName(jvmti_, jni, nullptr).value_or("");
 }
 
 void Reporter::SetOptions(const Options& options) {

@@ -5,27 +5,19 @@
 #include <cstdint>
 #include <string_view>
 
+#include "jvm/java_thread.h"
 #include "stack/vm_structs.h"
 
 namespace fdorigin {
 namespace {
 
-// Thread.eetop is the address of the VM's own JavaThread, of which the JNIEnv is a part.
+// The JNIEnv is a part of the VM's own JavaThread. -1 where that is not known.
 ptrdiff_t FindEnvOffset(JNIEnv* jni, jthread thread) {
-  jclass type = jni->FindClass("java/lang/Thread");
-  jfieldID field = type == nullptr ? nullptr : jni->GetFieldID(type, "eetop", "J");
-  ptrdiff_t offset = -1;
-  if (field != nullptr) {
-    const auto java_thread = static_cast<uint64_t>(jni->GetLongField(thread, field));
-    const uint64_t distance = reinterpret_cast<uint64_t>(jni) - java_thread;
-    constexpr uint64_t kLargestJavaThread = 1 << 16;
-    if (java_thread != 0 && distance < kLargestJavaThread) {
-      offset = static_cast<ptrdiff_t>(distance);
-    }
-  }
-  jni->ExceptionClear();
-  if (type != nullptr) jni->DeleteLocalRef(type);
-  return offset;
+  const JavaThreadField java_threads(jni);
+  const uint64_t java_thread = java_threads.known() ? java_threads.Of(thread) : 0;
+  const uint64_t distance = reinterpret_cast<uint64_t>(jni) - java_thread;
+  constexpr uint64_t kLargestJavaThread = 1 << 16;
+  return java_thread != 0 && distance < kLargestJavaThread ? static_cast<ptrdiff_t>(distance) : -1;
 }
 
 }  // namespace
