@@ -4,13 +4,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.FileInputStream;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.PrintWriter;
 import java.io.RandomAccessFile;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
-import java.lang.reflect.Array;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -21,7 +19,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
@@ -93,7 +90,7 @@ public final class Labyrinth {
 
   private static final int MOST_NATIVE_LAYERS = 6; // so that the report keeps all native frames
   private static final Layer[] LAYERS = Layer.values();
-  private static final boolean HAS_FOREIGN = Runtime.version().feature() >= 22;
+  private static final boolean HAS_FOREIGN = ForeignElevator.isThere();
   private static final boolean HAS_VIRTUAL = Runtime.version().feature() >= 21;
 
   private static final List<Object> KEPT = new ArrayList<>();
@@ -241,32 +238,7 @@ public final class Labyrinth {
     return ++sink;
   }
 
-  private static final class CellarLoader extends ClassLoader {
-    private static final byte[] CELLAR = bytes();
-
-    CellarLoader() {
-      super(Labyrinth.class.getClassLoader());
-    }
-
-    private static byte[] bytes() {
-      try (InputStream in = Labyrinth.class.getResourceAsStream("Labyrinth$Cellar.class")) {
-        return in.readAllBytes();
-      } catch (IOException e) {
-        throw new AssertionError(e);
-      }
-    }
-
-    @Override
-    protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-      if (!name.equals(Cellar.class.getName())) {
-        return super.loadClass(name, resolve);
-      }
-      synchronized (getClassLoadingLock(name)) {
-        Class<?> known = findLoadedClass(name);
-        return known != null ? known : defineClass(name, CELLAR, 0, CELLAR.length);
-      }
-    }
-  }
+  private static final byte[] CELLAR = CellarLoader.bytesOf(Cellar.class);
 
   private static final MethodHandle ON;
   private static final MethodHandle ON_BENT;
@@ -304,7 +276,13 @@ public final class Labyrinth {
 
     static {
       try {
-        DOWN = elevator(MethodHandles.lookup());
+        DOWN =
+            ForeignElevator.down(
+                "labyrinth_descend",
+                MethodType.methodType(void.class, int.class, int.class, int.class),
+                MethodHandles.lookup()
+                    .findStatic(
+                        Labyrinth.class, "lifted", MethodType.methodType(int.class, int.class)));
       } catch (ReflectiveOperationException e) {
         throw new ExceptionInInitializerError(e);
       }
@@ -422,7 +400,7 @@ public final class Labyrinth {
     Nesting outer = FALLING.get();
     FALLING.set(nesting);
     try {
-      ClassLoader loader = new CellarLoader();
+      ClassLoader loader = new CellarLoader(Cellar.class, CELLAR);
       Class<?> cellar = Class.forName(Cellar.class.getName(), byName, loader);
       if (!byName) {
         MethodHandles.publicLookup().in(cellar).ensureInitialized(cellar);
@@ -547,56 +525,6 @@ public final class Labyrinth {
   private static int lifted(int floor) {
     on(LIFTED.get());
     return floor;
-  }
-
-  /** {@code labyrinth_descend}, bound to an upcall of {@link #lifted}; compiled for JDK 17. */
-  private static MethodHandle elevator(MethodHandles.Lookup lookup)
-      throws ReflectiveOperationException {
-    Class<?> linkerType = type("Linker");
-    Class<?> layoutType = type("MemoryLayout");
-    Class<?> shapeType = type("FunctionDescriptor");
-    Object linker = linkerType.getMethod("nativeLinker").invoke(null);
-    Object number = type("ValueLayout").getField("JAVA_INT").get(null);
-    Object address = type("ValueLayout").getField("ADDRESS").get(null);
-    Object noOptions = Array.newInstance(type("Linker$Option"), 0);
-    Class<?> layouts = Array.newInstance(layoutType, 0).getClass();
-    Object up =
-        linkerType
-            .getMethod(
-                "upcallStub", MethodHandle.class, shapeType, type("Arena"), noOptions.getClass())
-            .invoke(
-                linker,
-                lookup.findStatic(
-                    Labyrinth.class, "lifted", MethodType.methodType(int.class, int.class)),
-                shapeType
-                    .getMethod("of", layoutType, layouts)
-                    .invoke(null, number, array(layoutType, number)),
-                type("Arena").getMethod("global").invoke(null),
-                noOptions);
-    Object symbols = type("SymbolLookup").getMethod("loaderLookup").invoke(null);
-    Object function =
-        type("SymbolLookup").getMethod("find", String.class).invoke(symbols, "labyrinth_descend");
-    Object shape =
-        shapeType
-            .getMethod("ofVoid", layouts)
-            .invoke(null, array(layoutType, address, number, number, number));
-    MethodHandle down =
-        (MethodHandle)
-            linkerType
-                .getMethod(
-                    "downcallHandle", type("MemorySegment"), shapeType, noOptions.getClass())
-                .invoke(linker, ((Optional<?>) function).orElseThrow(), shape, noOptions);
-    return MethodHandles.insertArguments(down, 0, up);
-  }
-
-  private static Object array(Class<?> type, Object... elements) {
-    Object array = Array.newInstance(type, elements.length);
-    System.arraycopy(elements, 0, array, 0, elements.length);
-    return array;
-  }
-
-  private static Class<?> type(String name) throws ClassNotFoundException {
-    return Class.forName("java.lang.foreign." + name);
   }
 
   /** On the nesting's own thread; native code calls it, too. */

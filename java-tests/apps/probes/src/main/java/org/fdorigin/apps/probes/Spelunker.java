@@ -4,12 +4,10 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 import java.lang.invoke.MutableCallSite;
-import java.lang.reflect.Array;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
@@ -19,7 +17,6 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -172,44 +169,13 @@ public final class Spelunker {
 
   private static final ThreadLocal<Trip> FALLING = new ThreadLocal<>();
 
-  private static final class CellarLoader extends ClassLoader {
-    CellarLoader() {
-      super(Spelunker.class.getClassLoader());
-    }
-
-    @Override
-    protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
-      if (!name.equals(Cellar.class.getName())) {
-        return super.loadClass(name, resolve);
-      }
-      synchronized (getClassLoadingLock(name)) {
-        Class<?> known = findLoadedClass(name);
-        if (known != null) {
-          return known;
-        }
-        byte[] renamed = CELLAR.clone();
-        String digits = String.format("%04d", CELLARS.incrementAndGet() % 10_000);
-        System.arraycopy(digits.getBytes(US_ASCII), 0, renamed, CELLAR_NUMBER, 4);
-        return defineClass(name, renamed, 0, renamed.length);
-      }
-    }
-  }
-
-  private static final byte[] CELLAR = bytesOf("Spelunker$Cellar");
+  private static final byte[] CELLAR = CellarLoader.bytesOf(Cellar.class);
   private static final int CELLAR_NUMBER =
       new String(CELLAR, ISO_8859_1).indexOf("tunnel0000") + "tunnel".length();
   private static final AtomicInteger CELLARS = new AtomicInteger();
 
   /** How often a cellar's tunnel is tried before it is used. */
   public static int steps;
-
-  private static byte[] bytesOf(String name) {
-    try (InputStream in = Spelunker.class.getResourceAsStream(name + ".class")) {
-      return in.readAllBytes();
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
-  }
 
   private static final Passage[] PASSAGES = {
     new Crawl(), new Climb(), new Slide(7), Spelunker::on, trip -> on(trip)
@@ -253,7 +219,9 @@ public final class Spelunker {
 
     static {
       try {
-        DOWN = Runtime.version().feature() < 22 ? null : elevator(MethodHandles.lookup());
+        MethodType type = MethodType.methodType(int.class, int.class);
+        MethodHandle up = MethodHandles.lookup().findStatic(Spelunker.class, "lifted", type);
+        DOWN = ForeignElevator.isThere() ? ForeignElevator.down("spelunker_lift", type, up) : null;
       } catch (ReflectiveOperationException e) {
         throw new ExceptionInInitializerError(e);
       }
@@ -440,10 +408,18 @@ public final class Spelunker {
     Trip outer = FALLING.get();
     FALLING.set(trip);
     try {
-      Class.forName(Cellar.class.getName(), true, new CellarLoader());
+      Class.forName(
+          Cellar.class.getName(), true, new CellarLoader(Cellar.class, renamedCellar()));
     } finally {
       FALLING.set(outer);
     }
+  }
+
+  private static byte[] renamedCellar() {
+    byte[] renamed = CELLAR.clone();
+    String digits = String.format("%04d", CELLARS.incrementAndGet() % 10_000);
+    System.arraycopy(digits.getBytes(US_ASCII), 0, renamed, CELLAR_NUMBER, 4);
+    return renamed;
   }
 
   private static int signpost(Trip trip) throws Throwable {
@@ -535,62 +511,6 @@ public final class Spelunker {
   private static int lifted(int floor) {
     on(LIFTED.get());
     return floor;
-  }
-
-  /** {@code spelunker_lift}, bound to an upcall of {@link #lifted}; this is compiled for JDK 17. */
-  private static MethodHandle elevator(MethodHandles.Lookup lookup)
-      throws ReflectiveOperationException {
-    Class<?> linkerType = type("Linker");
-    Class<?> segmentType = type("MemorySegment");
-    Class<?> layoutType = type("MemoryLayout");
-    Class<?> arenaType = type("Arena");
-    Class<?> shapeType = type("FunctionDescriptor");
-    Object linker = linkerType.getMethod("nativeLinker").invoke(null);
-    Object number = type("ValueLayout").getField("JAVA_INT").get(null);
-    Object address = type("ValueLayout").getField("ADDRESS").get(null);
-    Object noOptions = Array.newInstance(type("Linker$Option"), 0);
-    Class<?> layouts = Array.newInstance(layoutType, 0).getClass();
-    Method of = shapeType.getMethod("of", layoutType, layouts);
-    Object arena = arenaType.getMethod("global").invoke(null);
-    Object up =
-        linkerType
-            .getMethod(
-                "upcallStub", MethodHandle.class, shapeType, arenaType, noOptions.getClass())
-            .invoke(
-                linker,
-                lookup.findStatic(
-                    Spelunker.class, "lifted", MethodType.methodType(int.class, int.class)),
-                of.invoke(null, number, array(layoutType, number)),
-                arena,
-                noOptions);
-    Object found =
-        type("SymbolLookup")
-            .getMethod("find", String.class)
-            .invoke(
-                type("SymbolLookup").getMethod("loaderLookup").invoke(null), "spelunker_lift");
-    Object function = ((Optional<?>) found).orElseThrow();
-    MethodHandle down =
-        (MethodHandle)
-            linkerType
-                .getMethod("downcallHandle", segmentType, shapeType, noOptions.getClass())
-                .invoke(
-                    linker,
-                    function,
-                    of.invoke(null, number, array(layoutType, address, number)),
-                    noOptions);
-    return MethodHandles.insertArguments(down, 0, up);
-  }
-
-  private static Object array(Class<?> type, Object... elements) {
-    Object array = Array.newInstance(type, elements.length);
-    for (int i = 0; i < elements.length; i++) {
-      Array.set(array, i, elements[i]);
-    }
-    return array;
-  }
-
-  private static Class<?> type(String name) throws ClassNotFoundException {
-    return Class.forName("java.lang.foreign." + name);
   }
 
   /** Gives up the carrier thread, where there is one: what comes back may lie in the heap. */
