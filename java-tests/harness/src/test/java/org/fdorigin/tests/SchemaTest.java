@@ -57,6 +57,14 @@ class SchemaTest {
       ObjectNode attribution = good.deepCopy();
       ((ObjectNode) attribution.get("descriptors").get(0)).put("attribution", "rumoured");
       refuse(file, attribution);
+      for (String place :
+          new String[] {
+            "", "/trigger/exception/suppressed/0", "/descriptors/0", "/stacks/0/frames/0"
+          }) {
+        ObjectNode unknown = good.deepCopy();
+        ((ObjectNode) unknown.at(place)).put("gossip", "of which the schema knows nothing");
+        refuse(file, unknown);
+      }
       SchemaValidation.check(file, new ObjectMapper().readTree(file.toFile()));
     }
   }
