@@ -1,5 +1,6 @@
-# Fails where a file of agent/ includes a header of a folder that its own folder must not see. The
-# rules are those of docs/architecture.md; linking alone would not notice a header-only breach.
+# Fails where a file of agent/ includes a header of a folder that its own folder must not see, or
+# one of cli/ a header of the agent's. The rules are those of docs/architecture.md; linking alone
+# would not notice a header-only breach.
 cmake_minimum_required(VERSION 3.25)
 set(base_sees base)
 set(arch_sees arch base)
@@ -9,38 +10,56 @@ set(fdtable_sees fdtable base)
 set(symbolize_sees symbolize stack base)
 set(report_sees report symbolize stack fdtable base)
 set(jvm_sees jvm report symbolize stack fdtable interpose arch base)
+set(cli_sees "") # of the agent, which it knows by its reports
+set(force_sees report symbolize stack fdtable base) # cli/force
 
 set(folders base arch interpose stack fdtable symbolize report jvm)
 list(JOIN folders "|" any_folder)
 set(breaches "")
 set(checked 0)
 
-foreach(folder IN LISTS folders)
-  file(GLOB_RECURSE files "${AGENT_DIR}/${folder}/*.h" "${AGENT_DIR}/${folder}/*.cc"
-       "${AGENT_DIR}/${folder}/*.S" "${AGENT_DIR}/${folder}/*.inc")
-  foreach(file IN LISTS files)
+# Adds to `breaches` and `checked` what the files are that may include what <folder>_sees.
+function(check_files folder)
+  foreach(file IN LISTS ARGN)
     math(EXPR checked "${checked} + 1")
-    file(RELATIVE_PATH name "${AGENT_DIR}" "${file}")
+    file(RELATIVE_PATH name "${SOURCE_DIR}" "${file}")
     file(STRINGS "${file}" includes REGEX "^[ \t]*#[ \t]*include[ \t]*[\"<]")
     foreach(line IN LISTS includes)
       if(line MATCHES "[\"<](\\.\\./|agent/)")
-        string(APPEND breaches "  agent/${name}: name the folder, as in \"base/ids.h\": ${line}\n")
+        string(APPEND breaches "  ${name}: name the folder, as in \"base/ids.h\": ${line}\n")
       elseif(line MATCHES "[\"<](${any_folder})/")
         set(seen "${CMAKE_MATCH_1}")
         if(NOT seen IN_LIST ${folder}_sees)
-          string(APPEND breaches "  agent/${name}: ${folder} must not see ${seen}: ${line}\n")
+          string(APPEND breaches "  ${name}: ${folder} must not see ${seen}: ${line}\n")
         endif()
       endif()
-      if(line MATCHES "[\"<]nlohmann/json\\.hpp" AND NOT folder STREQUAL "report")
-        string(APPEND breaches "  agent/${name}: only report uses nlohmann: ${line}\n")
+      if(line MATCHES "[\"<]nlohmann/json\\.hpp" AND NOT folder MATCHES "^(report|cli)$")
+        string(APPEND breaches "  ${name}: of the agent only report uses nlohmann: ${line}\n")
       endif()
     endforeach()
   endforeach()
-endforeach()
+  set(breaches "${breaches}" PARENT_SCOPE)
+  set(checked "${checked}" PARENT_SCOPE)
+endfunction()
 
-if(checked EQUAL 0)
-  message(FATAL_ERROR "no file found in ${AGENT_DIR}")
-endif()
+function(find_files result dir)
+  file(GLOB_RECURSE files "${dir}/*.h" "${dir}/*.cc" "${dir}/*.S" "${dir}/*.inc")
+  if(NOT files)
+    message(FATAL_ERROR "no file found in ${dir}")
+  endif()
+  set(${result} "${files}" PARENT_SCOPE)
+endfunction()
+
+foreach(folder IN LISTS folders)
+  find_files(files "${SOURCE_DIR}/agent/${folder}")
+  check_files(${folder} ${files})
+endforeach()
+find_files(force_files "${SOURCE_DIR}/cli/force")
+check_files(force ${force_files})
+find_files(cli_files "${SOURCE_DIR}/cli")
+list(REMOVE_ITEM cli_files ${force_files})
+check_files(cli ${cli_files})
+
 if(breaches)
   message(FATAL_ERROR "forbidden includes:\n${breaches}")
 endif()
