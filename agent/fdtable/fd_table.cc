@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstring>
 #include <map>
+#include <string_view>
 
 namespace fdorigin {
 namespace {
@@ -59,9 +60,9 @@ struct StoredCall {
 
 template <size_t kSize>
 bool StoreText(const char* text, char (&to)[kSize]) {
-  const size_t length = text == nullptr ? 0 : std::strlen(text);
-  if (length >= kSize) return false;
-  std::memcpy(to, text, length);
+  const std::string_view stored = text == nullptr ? "" : text;
+  if (stored.size() >= kSize) return false;
+  stored.copy(to, stored.size());
   return true;
 }
 

@@ -13,8 +13,7 @@ class Parts {
   void Add(std::string_view part) {
     if (size_ > 0 && size_ < sizeof(text_)) text_[size_++] = '\0';
     if (part.size() > sizeof(text_) - size_) part = {};
-    std::memcpy(text_ + size_, part.data(), part.size());
-    size_ += part.size();
+    size_ += part.copy(text_ + size_, part.size());
   }
   std::string_view text() const { return {text_, size_}; }
 

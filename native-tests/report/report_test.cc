@@ -216,7 +216,8 @@ TEST_CASE("what criu may have refused has advice, where OpenJ9 names nothing") {
 
   // What hooks do wrong is not criu's to refuse.
   fixture.input().trigger.exception->class_name = "openj9.internal.criu.JVMCheckpointException";
-  for (const json& one : fixture.Report()["descriptors"]) CHECK_FALSE(one.contains("advice"));
+  const json hooks_failed = fixture.Report();
+  for (const json& one : hooks_failed["descriptors"]) CHECK_FALSE(one.contains("advice"));
 }
 
 TEST_CASE("a native frame has file and line where they are known") {
