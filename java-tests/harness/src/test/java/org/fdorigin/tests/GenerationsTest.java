@@ -135,6 +135,41 @@ class GenerationsTest {
     }
   }
 
+  /** In the newest generation their messages have two ports and no number, listening or not. */
+  @EachJdk
+  void socketsOfJavaNetAreFoundByTheirPorts(Jdk jdk) throws IOException {
+    try (JvmUnderTest jvm =
+        JvmUnderTest.of(jdk, App.BAZAAR)
+            .agent()
+            .standin(Generation.G3)
+            .app("--hold", "--stalls=net")
+            .start()) {
+      Map<String, String> ready = jvm.ready();
+      int port = number(ready, "net");
+      int clientPort = number(ready, "net-client");
+      Kernel kernel = Kernel.of(jvm.pid());
+      Attempt attempt = jvm.checkpoint(1);
+      assertTrue(attempt.failed(), jvm::transcript);
+      assertEquals(3, attempt.exception().suppressed().size(), jvm::transcript);
+
+      Report report = jvm.report(1);
+      FailureJoin.check(report, attempt, kernel);
+      for (Attempt.Failure failure : attempt.exception().suppressed()) {
+        assertTrue(failure.message().startsWith("Socket[addr="), failure::toString);
+      }
+      int listener = kernel.listener(port).fd();
+      int client = kernel.connection(clientPort, port).fd();
+      int accepted = kernel.connection(port, clientPort).fd();
+      for (int fd : List.of(listener, client, accepted)) {
+        assertTrue(report.descriptor(fd).blocking(), () -> report.descriptor(fd).toString());
+      }
+      check(report, listener, "sellNetForThirteen", "net-listener", "socket");
+      check(report, client, "sellNetForThirteen", "net-client", "socket");
+      check(report, accepted, "sellNetForThirteen", "net-accepted", "accept", "accept4");
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
   private static void check(Report report, int fd, String method, String mark, String... calls) {
     Report.Descriptor descriptor = report.descriptor(fd);
     assertEquals("traced", descriptor.attribution(), descriptor::toString);

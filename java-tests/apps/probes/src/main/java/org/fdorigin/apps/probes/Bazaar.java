@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.channels.Pipe;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
@@ -19,7 +21,7 @@ import org.fdorigin.apps.console.Console;
 
 /**
  * One stall for each kind of descriptor that a checkpoint names in its own way, each opened by a
- * method of its own: {@code --stalls=listener,connection,datagram,unbound,file,pipe,busy}.
+ * method of its own: {@code --stalls=listener,connection,datagram,unbound,net,file,pipe,busy}.
  */
 public final class Bazaar {
 
@@ -44,6 +46,9 @@ public final class Bazaar {
           break;
         case "unbound":
           bazaar.sellUnboundForNine();
+          break;
+        case "net":
+          bazaar.sellNetForThirteen();
           break;
         case "file":
           bazaar.sellFileForTen(console.option("file"));
@@ -91,6 +96,17 @@ public final class Bazaar {
 
   private void sellUnboundForNine() throws IOException {
     goods.add(SocketChannel.open()); // MARK unbound
+  }
+
+  /** The sockets of java.net: one that listens, and two ends of a connection to it. */
+  private void sellNetForThirteen() throws IOException {
+    ServerSocket listener = new ServerSocket(0); // MARK net-listener
+    goods.add(listener);
+    Socket client = new Socket("localhost", listener.getLocalPort()); // MARK net-client
+    goods.add(client);
+    goods.add(listener.accept()); // MARK net-accepted
+    ready.put("net", listener.getLocalPort());
+    ready.put("net-client", client.getLocalPort());
   }
 
   private void sellFileForTen(String path) throws IOException {
