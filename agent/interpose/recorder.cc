@@ -111,8 +111,9 @@ HOOK_SAFE void IdentifyThread() {
     if (early != nullptr) Recorder::NameJavaThread(early->name);
   }
   if (thread_state.named) {
-    if (thread_state.name == StringId::kNone)
+    if (thread_state.name == StringId::kNone) {
       thread_state.name = strings->Intern(thread_state.text);
+    }
     return;
   }
   char name[17] = {};

@@ -52,8 +52,9 @@ absl::Status MakeAbsolute(std::string* path) {
     return absl::ErrnoToStatus(errno, "the working directory cannot be told");
   }
   std::string absolute;
-  for (const char* c = directory; *c != '\0'; ++c)
+  for (const char* c = directory; *c != '\0'; ++c) {
     absolute += *c == '%' ? "%%" : std::string(1, *c);
+  }
   *path = absolute + "/" + *path;
   return absl::OkStatus();
 }

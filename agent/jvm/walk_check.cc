@@ -129,8 +129,9 @@ void WalkCheck::Compare(JNIEnv* jni) {
   if (!walker_->CanReadOwnData() || walker_->trust() == JavaWalker::Trust::kWrong) return;
   const auto sp = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
   JNIEnv* env = nullptr;
-  if (walker_->Gate(sp, /*may_be_java=*/true, &env) != JavaStackStatus::kComplete || env != jni)
+  if (walker_->Gate(sp, /*may_be_java=*/true, &env) != JavaStackStatus::kComplete || env != jni) {
     return;
+  }
 
   JavaFrame ours[kFrames];
   JavaActivation activations[HotspotWalker::kMaxActivations];

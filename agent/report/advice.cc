@@ -79,8 +79,9 @@ Advice NativeAdvice(const AdviceQuery& query, Opener opener) {
       text += ", inside " + EscapeToUtf8(entry_point->symbol);
     }
     text += ".";
-    if (query.culprit != nullptr)
+    if (query.culprit != nullptr) {
       text += " The call came from " + DescribeFrame(*query.culprit) + ".";
+    }
     text += kNoPolicy;
     text +=
         " Avoid that call before the checkpoint, or turn off the service behind it (nscd, sssd, an "

@@ -156,8 +156,9 @@ void WriteThread(const ReportInput& input, const CallRecord& record, JsonText* o
     kind = "vm";
   }
   std::string name;
-  if (input.string && record.thread_name != StringId::kNone)
+  if (input.string && record.thread_name != StringId::kNone) {
     name = input.string(record.thread_name);
+  }
   out->BeginObject();
   out->Key("kind").String(kind);
   out->Key("name").String(name);

@@ -126,8 +126,9 @@ void AppendList(const json& report, const std::vector<const json*>& descriptors,
   // A single one too many gets the line that would have said so.
   const size_t listed =
       descriptors.size() == room + 1 ? room + 1 : std::min(descriptors.size(), room);
-  for (size_t i = 0; i < listed; ++i)
+  for (size_t i = 0; i < listed; ++i) {
     AppendLine("  " + DescribeDescriptor(*descriptors[i], own_pid), out);
+  }
   if (listed < descriptors.size()) {
     AppendLine("  … and " + std::to_string(descriptors.size() - listed) + " more", out);
   }

@@ -80,8 +80,9 @@ enum class StepResult { kMoved, kEnd, kFailed };
 StepResult Step(StepContext* context, const WalkRegisters& from, WalkRegisters* to) {
   std::memset(&context->registers, 0, sizeof(context->registers));
   greg_t* registers = context->registers.uc_mcontext.gregs;
-  for (int i = REG_R8; i <= REG_RCX; ++i)
+  for (int i = REG_R8; i <= REG_RCX; ++i) {
     registers[i] = static_cast<greg_t>(fake_memory + kUnknown);
+  }
   registers[REG_RIP] = static_cast<greg_t>(from.pc);
   registers[REG_RSP] = static_cast<greg_t>(from.sp);
   registers[REG_RBP] = static_cast<greg_t>(from.fp);
