@@ -23,14 +23,25 @@
 namespace fdorigin {
 namespace {
 
-// How long other processes are looked through for the inodes that are still without an owner.
-constexpr int64_t kScanNs = 300'000'000;
-
-int64_t MonotonicNs() {
+int64_t NowNs(clockid_t clock) {
   timespec now = {};
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec;
 }
+
+// How long other processes are looked through for the inodes that are still without an owner. By
+// this thread's processor time, so that what is found does not depend on how busy the machine is,
+// and by the clock, as the last resort.
+class ScanLimit {
+ public:
+  bool IsReached() const {
+    return NowNs(CLOCK_THREAD_CPUTIME_ID) > processor_ || NowNs(CLOCK_MONOTONIC) > clock_;
+  }
+
+ private:
+  const int64_t processor_ = NowNs(CLOCK_THREAD_CPUTIME_ID) + 300'000'000;
+  const int64_t clock_ = NowNs(CLOCK_MONOTONIC) + 3'000'000'000;
+};
 
 using PeerInodes = std::unordered_map<uint64_t, uint64_t>;  // socket -> its peer
 
@@ -119,8 +130,8 @@ using Holders = std::unordered_map<uint64_t, Holder>;
 
 enum class ScanResult { kWhole, kCut, kUnreadable, kGone };
 
-// Looks for wanted inodes in one process. Stops at `deadline` (CLOCK_MONOTONIC).
-ScanResult ScanProcess(int pid, int64_t deadline, Holders* wanted, size_t* missing) {
+// Looks for wanted inodes in one process.
+ScanResult ScanProcess(int pid, const ScanLimit& limit, Holders* wanted, size_t* missing) {
   const std::string path = "/proc/" + std::to_string(pid) + "/fd";
   DIR* directory = opendir(path.c_str());
   if (directory == nullptr) return errno == ENOENT ? ScanResult::kGone : ScanResult::kUnreadable;
@@ -130,7 +141,7 @@ ScanResult ScanProcess(int pid, int64_t deadline, Holders* wanted, size_t* missi
   while (const dirent* entry = readdir(directory)) {
     uint64_t number = 0;
     if (!ParseNumber(entry->d_name, &number)) continue;
-    if (++looked % 256 == 0 && MonotonicNs() > deadline) {
+    if (++looked % 256 == 0 && limit.IsReached()) {
       result = ScanResult::kCut;
       break;
     }
@@ -153,7 +164,7 @@ ScanResult ScanProcess(int pid, int64_t deadline, Holders* wanted, size_t* missi
 }
 
 // Every other process, until nothing is missing or the time is over.
-void ScanOthers(const std::map<int, ScanResult>& done, int own_pid, int64_t deadline,
+void ScanOthers(const std::map<int, ScanResult>& done, int own_pid, const ScanLimit& limit,
                 Holders* wanted, size_t* missing) {
   DIR* directory = opendir("/proc");
   if (directory == nullptr) return;
@@ -164,8 +175,8 @@ void ScanOthers(const std::map<int, ScanResult>& done, int own_pid, int64_t dead
   }
   closedir(directory);
   for (const int pid : pids) {
-    if (*missing == 0 || MonotonicNs() > deadline) return;
-    if (pid != own_pid && !done.contains(pid)) ScanProcess(pid, deadline, wanted, missing);
+    if (*missing == 0 || limit.IsReached()) return;
+    if (pid != own_pid && !done.contains(pid)) ScanProcess(pid, limit, wanted, missing);
   }
 }
 
@@ -200,7 +211,7 @@ void FindUnixPeers(int pid, const std::vector<OpenDescriptor>& descriptors,
     }
   }
 
-  const int64_t deadline = MonotonicNs() + kScanNs;
+  const ScanLimit limit;
   std::map<int, ScanResult> scanned;
   bool some_wanted = false;
   for (const PeerQuery& query : queries) {
@@ -208,11 +219,11 @@ void FindUnixPeers(int pid, const std::vector<OpenDescriptor>& descriptors,
     if (inode == 0 || holders[inode].pid != 0) continue;
     const int candidate = query.credentials_pid;
     if (candidate > 0 && candidate != pid && !scanned.contains(candidate)) {
-      scanned[candidate] = ScanProcess(candidate, deadline, &holders, &missing);
+      scanned[candidate] = ScanProcess(candidate, limit, &holders, &missing);
     }
     if (holders[inode].pid == 0) some_wanted = true;
   }
-  if (some_wanted) ScanOthers(scanned, pid, deadline, &holders, &missing);
+  if (some_wanted) ScanOthers(scanned, pid, limit, &holders, &missing);
 
   std::map<int, std::string> names;
   for (const PeerQuery& query : queries) {

@@ -5,8 +5,7 @@
 //
 // What is claimed, and on whose word:
 //  - unix: the peer's inode comes from the kernel's socket table (sock_diag), its owner is a
-//  process
-//    whose /proc/PID/fd was seen to hold that inode: this process first, then the one that
+//    process whose /proc/PID/fd was seen to hold that inode: this process first, then the one that
 //    SO_PEERCRED names, then, within a bound of time, any other. Where /proc/PID/fd of the process
 //    that SO_PEERCRED names cannot be read (it belongs to another user), its pid is given without a
 //    descriptor, on SO_PEERCRED's word alone; where it could be read and does not hold the inode,
