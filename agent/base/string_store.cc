@@ -52,7 +52,7 @@ StringId StringStore::Intern(std::string_view text) {
   auto* index = region_->At<std::atomic<uint32_t>>(index_);
   uint32_t stored = 0;  // our own copy, made once, wherever it ends up
   for (uint32_t probe = 0; probe < kProbes; ++probe) {
-    std::atomic<uint32_t>& entry = index[(hash + probe) & index_mask_];
+    std::atomic<uint32_t>& entry = index[IndexPlace(hash, probe, index_mask_)];
     uint32_t id = entry.load(std::memory_order_acquire);
     if (id == 0) {
       if (stored == 0) {

@@ -66,6 +66,7 @@ struct ElfImage::Dynamic {
   const char* strings = nullptr;
   const ElfW(Rela) * tables[2] = {};  // PLT slots; all others
   uint64_t sizes[2] = {};
+  uint64_t relative = 0;  // of all others, the first so many refer to no symbol
   bool with_addend = true;
   const uint32_t* hash = nullptr;
   const uint32_t* gnu_hash = nullptr;
@@ -85,7 +86,36 @@ struct ElfImage::Dynamic {
     while (!(chain[last - first] & 1)) ++last;
     return last + 1;
   }
+
+  // Calls `visit` with each symbol of that name. False where there is no table to look it up in.
+  template <typename Visit>
+  bool LookUp(const char* name, Visit visit) const {
+    if (gnu_hash == nullptr) return false;
+    uint32_t wanted = 5381;
+    for (const char* c = name; *c != '\0'; ++c) wanted = wanted * 33 + static_cast<uint8_t>(*c);
+    const uint32_t first = gnu_hash[1];
+    const uint32_t* bucket = gnu_hash + 4 + gnu_hash[2] * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+    const uint32_t* chain = bucket + gnu_hash[0];
+    uint32_t at = gnu_hash[0] == 0 ? 0 : bucket[wanted % gnu_hash[0]];
+    if (at < first) return true;
+    // The lowest bit marks the last of a bucket.
+    for (uint32_t found = 0; (found & 1) == 0; ++at) {
+      found = chain[at - first];
+      if ((found | 1) == (wanted | 1) && std::strcmp(strings + symbols[at].st_name, name) == 0) {
+        visit(symbols[at]);
+      }
+    }
+    return true;
+  }
 };
+
+namespace {
+
+bool IsFunction(const ElfW(Sym) & symbol) {
+  return symbol.st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol.st_info) == STT_FUNC;
+}
+
+}  // namespace
 
 ElfImage::Dynamic ElfImage::ReadDynamic() const {
   Dynamic read;
@@ -117,6 +147,9 @@ ElfImage::Dynamic ElfImage::ReadDynamic() const {
       case DT_RELASZ:
         read.sizes[1] = entry->d_un.d_val;
         break;
+      case DT_RELACOUNT:
+        read.relative = entry->d_un.d_val;
+        break;
       case DT_HASH:
         read.hash = reinterpret_cast<const uint32_t*>(at);
         break;
@@ -137,10 +170,24 @@ void ElfImage::VisitExports(
   const uint32_t count = dynamic.SymbolCount();
   for (uint32_t i = 1; i < count; ++i) {
     const ElfW(Sym)& symbol = dynamic.symbols[i];
-    if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_FUNC) continue;
+    if (!IsFunction(symbol)) continue;
     visit(dynamic.strings + symbol.st_name, reinterpret_cast<void*>(load_bias_ + symbol.st_value),
           symbol.st_size);
   }
+}
+
+void ElfImage::FindExports(const char* name,
+                           const std::function<void(void* address, uint64_t size)>& visit) const {
+  const Dynamic dynamic = ReadDynamic();
+  if (dynamic.symbols == nullptr || dynamic.strings == nullptr) return;
+  const bool looked_up = dynamic.LookUp(name, [&](const ElfW(Sym) & symbol) {
+    if (!IsFunction(symbol)) return;
+    visit(reinterpret_cast<void*>(load_bias_ + symbol.st_value), symbol.st_size);
+  });
+  if (looked_up) return;
+  VisitExports([&](const char* exported, void* address, uint64_t size) {
+    if (std::strcmp(exported, name) == 0) visit(address, size);
+  });
 }
 
 void ElfImage::VisitImports(const std::function<void(const char* name, void** slot)>& visit) const {
@@ -149,7 +196,8 @@ void ElfImage::VisitImports(const std::function<void(const char* name, void** sl
   for (int table = 0; table < 2; ++table) {
     if (dynamic.tables[table] == nullptr) continue;
     const uint64_t count = dynamic.sizes[table] / sizeof(ElfW(Rela));
-    for (uint64_t i = 0; i < count; ++i) {
+    // libjvm has a hundred thousand relative ones, and some hundred others.
+    for (uint64_t i = table == 0 ? 0 : dynamic.relative; i < count; ++i) {
       const ElfW(Rela)& relocation = dynamic.tables[table][i];
       const auto type = static_cast<uint32_t>(ELF64_R_TYPE(relocation.r_info));
       if (type != kRelocationJumpSlot && type != kRelocationGlobDat && type != kRelocationPointer) {
@@ -187,10 +235,8 @@ void* FindExport(const char* name, const void* but) {
         auto* wanted = static_cast<Search*>(argument);
         // Captures one pointer: nothing is allocated while the loader's lock is held.
         ElfImage(info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum)
-            .VisitExports([wanted](const char* symbol, void* address, uint64_t) {
-              if (address != wanted->but && std::strcmp(symbol, wanted->name) == 0) {
-                wanted->found = address;
-              }
+            .FindExports(wanted->name, [wanted](void* address, uint64_t) {
+              if (address != wanted->but) wanted->found = address;
             });
         return wanted->found != nullptr ? 1 : 0;
       },

@@ -34,6 +34,11 @@ class ElfImage {
   void VisitExports(
       const std::function<void(const char* name, void* address, uint64_t size)>& visit) const;
 
+  // The same for those of one name: several, where the function has several versions. Looks them up
+  // by their hash.
+  void FindExports(const char* name,
+                   const std::function<void(void* address, uint64_t size)>& visit) const;
+
   // Calls `visit` for every segment that can be executed and read.
   void VisitCode(const std::function<void(std::span<const uint8_t> code)>& visit) const;
 

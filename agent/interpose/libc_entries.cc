@@ -27,17 +27,13 @@ constexpr std::string_view kMadeOf[] = {"open",  "openat", "__open64_nocancel", 
 // Where libc defines the hooked functions. A name with several versions at different addresses is
 // left out, unless one of them is what this library itself was bound to.
 std::map<std::string_view, Code> FindFunctions(const ElfImage& libc) {
-  std::map<std::string_view, std::vector<Code>> found;
-  for (const HookedFunction& function : HookedFunctions()) {
-    if (function.reach != HookReach::kComposite) found[function.name];
-  }
-  libc.VisitExports([&](const char* name, void* address, uint64_t size) {
-    const auto at = found.find(name);
-    if (at != found.end()) at->second.push_back({address, size});
-  });
   std::map<std::string_view, Code> functions;
   for (const HookedFunction& function : HookedFunctions()) {
-    const std::vector<Code>& versions = found[function.name];
+    if (function.reach == HookReach::kComposite) continue;
+    std::vector<Code> versions;
+    libc.FindExports(function.name, [&](void* address, uint64_t size) {
+      versions.push_back({address, size});
+    });
     for (const Code& code : versions) {
       if (versions.size() == 1 || code.address == function.bound) {
         functions[function.name] = code;
@@ -47,14 +43,36 @@ std::map<std::string_view, Code> FindFunctions(const ElfImage& libc) {
   return functions;
 }
 
+// A function, and where the next one begins that libc exports.
+struct Start {
+  uint64_t address;
+  uint64_t next = ~uint64_t{0};
+};
+
+// In order of address.
+std::vector<Start> FindNeighbours(const ElfImage& libc,
+                                  const std::map<std::string_view, Code>& functions) {
+  std::vector<Start> starts;
+  starts.reserve(functions.size());
+  for (const auto& [name, code] : functions) {
+    starts.push_back({reinterpret_cast<uint64_t>(code.address)});
+  }
+  std::ranges::sort(starts, {}, &Start::address);
+  const auto same = std::ranges::unique(starts, {}, &Start::address);
+  starts.erase(same.begin(), same.end());
+  libc.VisitExports([&](const char*, void* exported, uint64_t) {
+    const auto address = reinterpret_cast<uint64_t>(exported);
+    const auto behind = std::ranges::lower_bound(starts, address, {}, &Start::address);
+    if (behind != starts.begin()) (behind - 1)->next = std::min((behind - 1)->next, address);
+  });
+  return starts;
+}
+
 }  // namespace
 
 LibcEntries PatchLibcEntries(const ElfImage& libc, EntryMoment moment) {
   const std::map<std::string_view, Code> functions = FindFunctions(libc);
-  std::set<uint64_t> starts;  // of all exported functions
-  libc.VisitExports([&](const char*, void* address, uint64_t) {
-    starts.insert(reinterpret_cast<uint64_t>(address));
-  });
+  const std::vector<Start> starts = FindNeighbours(libc, functions);
   std::vector<EntryPatch> patches;
   std::map<void*, size_t> patch_of;  // by address: one function may have several names
   for (const HookedFunction& function : HookedFunctions()) {
@@ -64,8 +82,8 @@ LibcEntries PatchLibcEntries(const ElfImage& libc, EntryMoment moment) {
     // function's end nothing is moved.
     const auto start = reinterpret_cast<uint64_t>(code->second.address);
     const uint64_t size = code->second.size == 0 ? kMovedAtMost : code->second.size;
-    const auto next = starts.upper_bound(start);
-    if (next != starts.end() && *next - start < std::min(kMovedAtMost, size)) continue;
+    const auto own = std::ranges::lower_bound(starts, start, {}, &Start::address);
+    if (own->next - start < std::min(kMovedAtMost, size)) continue;
     patch_of[code->second.address] = patches.size();
     EntryPatch& patch = patches.emplace_back();
     patch.function = code->second.address;

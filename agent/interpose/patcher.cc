@@ -29,17 +29,24 @@
 namespace fdorigin {
 namespace {
 
-// What dl_iterate_phdr says of one image, copied: nothing is allocated while it holds its lock.
+// What dl_iterate_phdr says of one image, copied.
 struct Listed {
   uint64_t load_bias;
   const ElfW(Phdr) * headers;
   int header_count;
-  char name[PATH_MAX];
+  const char* name;
+};
+
+// Room for that, made before: nothing is allocated while dl_iterate_phdr holds its lock.
+struct ListedImages {
+  std::vector<Listed> images{64};
+  std::vector<char> names = std::vector<char>(4096);  // each with its null
 };
 
 struct Listing {
-  std::vector<Listed>* images;
+  ListedImages* room;
   size_t count = 0;
+  size_t name_bytes = 0;
   unsigned long long adds = 0;
   unsigned long long subs = 0;
 };
@@ -102,16 +109,16 @@ int List(dl_phdr_info* info, size_t size, void* argument) {
     listing->adds = info->dlpi_adds;
     listing->subs = info->dlpi_subs;
   }
-  if (listing->count < listing->images->size()) {
-    Listed& listed = (*listing->images)[listing->count];
-    listed.load_bias = info->dlpi_addr;
-    listed.headers = info->dlpi_phdr;
-    listed.header_count = info->dlpi_phnum;
-    const char* name = info->dlpi_name == nullptr ? "" : info->dlpi_name;
-    const size_t length = std::min(std::strlen(name), sizeof(listed.name) - 1);
-    std::memcpy(listed.name, name, length);
-    listed.name[length] = '\0';
+  const char* name = info->dlpi_name == nullptr ? "" : info->dlpi_name;
+  const size_t size_with_null = std::strlen(name) + 1;
+  ListedImages& room = *listing->room;
+  if (listing->count < room.images.size() &&
+      listing->name_bytes + size_with_null <= room.names.size()) {
+    char* kept = room.names.data() + listing->name_bytes;
+    std::memcpy(kept, name, size_with_null);
+    room.images[listing->count] = {info->dlpi_addr, info->dlpi_phdr, info->dlpi_phnum, kept};
   }
+  listing->name_bytes += size_with_null;
   ++listing->count;
   return 0;
 }
@@ -329,8 +336,8 @@ bool SameLoad(const State& state, const Known& known, const ElfImage& image) {
 void FindJavaHome(State& state, const std::vector<Listed>& images, size_t count) {
   if (!state.java_home.empty()) return;
   for (size_t i = 0; i < count; ++i) {
+    if (BaseName(images[i].name) != "libjvm.so") continue;
     const std::string path = RealPath(images[i].name);
-    if (BaseName(path) != "libjvm.so") continue;
     // <home>/lib/server/libjvm.so
     std::string home = path;
     for (int up = 0; up < 3; ++up) home.resize(std::min(home.rfind('/'), home.size()));
@@ -340,14 +347,16 @@ void FindJavaHome(State& state, const std::vector<Listed>& images, size_t count)
 
 // True where every listed image could be looked at.
 bool Scan(State& state) {
-  static std::vector<Listed>& images = *new std::vector<Listed>(128);
+  static ListedImages& room = *new ListedImages;
   Listing listing;
   while (true) {
-    listing = {&images};
+    listing = {&room};
     dl_iterate_phdr(&List, &listing);
-    if (listing.count <= images.size()) break;
-    images.resize(listing.count + 32);
+    if (listing.count <= room.images.size() && listing.name_bytes <= room.names.size()) break;
+    room.images.resize(listing.count + 32);
+    room.names.resize(listing.name_bytes + 4096);
   }
+  const std::vector<Listed>& images = room.images;
   FindJavaHome(state, images, listing.count);
   for (Known& known : state.known) known.seen = false;
   const bool unloaded = listing.subs != state.subs;

@@ -68,7 +68,8 @@ class Agent {
         options_(options),
         watches_checkpoints_(options.on_checkpoint),
         stack_recorder_(&recordings_.images, &native_walker_, &java_walker_, &recordings_.stacks),
-        walk_check_(jvmti, &java_walker_, &recordings_.methods, &recordings_.facts),
+        walk_check_(jvmti, &java_walker_, &stack_recorder_, &recordings_.methods,
+                    &recordings_.facts),
         reporter_(options, &recordings_, jvmti, &walk_check_),
         watcher_(jvmti, &recordings_.table, &reporter_),
         trigger_thread_(jvmti, &reporter_) {}
@@ -153,16 +154,15 @@ absl::Status Agent::ListenToVm() {
     Guarded([=] { agent->OnThreadStart(jni, thread); });
   };
   callbacks.ThreadEnd = [](jvmtiEnv*, JNIEnv*, jthread) { Recorder::ForgetThread(); };
-  // AsyncGetCallTrace answers only while somebody listens to ClassLoad (HotSpot: forte.cpp).
+  // For ReadVm().
   callbacks.ClassLoad = [](jvmtiEnv*, JNIEnv*, jthread, jclass) {};
   if (watches_checkpoints_) watcher_.AddCallbacks(&callbacks);
   if (const jvmtiError error = jvmti_->SetEventCallbacks(&callbacks, sizeof(callbacks));
       error != JVMTI_ERROR_NONE) {
     return refused("SetEventCallbacks", error);
   }
-  for (const jvmtiEvent event :
-       {JVMTI_EVENT_VM_INIT, JVMTI_EVENT_VM_DEATH, JVMTI_EVENT_THREAD_START, JVMTI_EVENT_THREAD_END,
-        JVMTI_EVENT_CLASS_LOAD}) {
+  for (const jvmtiEvent event : {JVMTI_EVENT_VM_INIT, JVMTI_EVENT_VM_DEATH,
+                                 JVMTI_EVENT_THREAD_START, JVMTI_EVENT_THREAD_END}) {
     if (const jvmtiError error = jvmti_->SetEventNotificationMode(JVMTI_ENABLE, event, nullptr);
         error != JVMTI_ERROR_NONE) {
       return refused("SetEventNotificationMode", error);
@@ -332,9 +332,10 @@ void Agent::StartTriggers(JNIEnv* jni) {
 void Agent::ReadVm(JNIEnv* jni, jthread thread) {
   const VmFacts facts = ReadVmFacts(vm_, jvmti_, jni, thread);
   java_walker_.SetFacts(facts);
-  if (facts.async_get_call_trace == nullptr) {
-    // Only that needs it.
-    jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
+  if (facts.async_get_call_trace != nullptr) {
+    // It answers only while somebody listens to ClassLoad (HotSpot: forte.cpp). An event takes some
+    // microseconds for every class, so this is until the agent's own walk is proven (WalkCheck).
+    jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
   }
   OnThreadStart(jni, thread);
   reporter_.ReadJvmInfo(jni);

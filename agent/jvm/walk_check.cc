@@ -10,6 +10,8 @@
 namespace fdorigin {
 namespace {
 
+constinit WalkCheck* walk_check = nullptr;  // that hooks call
+
 constexpr int kFrames = 64;  // innermost ones that are compared
 
 // "org/acme/Shop" of the signature "Lorg/acme/Shop;". The suffixes that hidden and anonymous
@@ -47,6 +49,7 @@ void WalkCheck::Start(JNIEnv* jni, const VmStructs& structs) {
     return;
   }
   version_is_known_ = structs.layout.compared;
+  walk_check = this;
   if (ListenToClasses(jni)) LoadSomeClass(jni);
 }
 
@@ -92,9 +95,17 @@ void WalkCheck::LoadSomeClass(JNIEnv* jni) {
 void WalkCheck::OnClassPrepare(JNIEnv* jni) {
   const uint32_t number = preparations_.fetch_add(1, std::memory_order_relaxed) + 1;
   if (std::has_single_bit(number)) Compare(jni);
-  if (number >= kLast || compiled_.load(std::memory_order_relaxed) >= kEnough ||
-      walker_->trust() == JavaWalker::Trust::kWrong) {
+  if (number >= kLast || walker_->trust() != JavaWalker::Trust::kUntried) {
     own_jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_PREPARE, nullptr);
+  }
+}
+
+// As above. Whoever is believed for interpreted frames may still be wrong about compiled ones.
+void WalkCheck::OnCompiledFrames(JNIEnv* jni) {
+  const uint32_t number = recorded_.fetch_add(1, std::memory_order_relaxed) + 1;
+  if (std::has_single_bit(number)) Compare(jni);
+  if (number >= kLast || compiled_.load(std::memory_order_relaxed) >= kEnough || found_wrong()) {
+    recorder_->SetCheck(nullptr);
   }
 }
 
@@ -164,21 +175,25 @@ void WalkCheck::Compare(JNIEnv* jni) {
   if (walk.compiled > 0) compiled_.fetch_add(1, std::memory_order_relaxed);
   if (walker_->trust() == JavaWalker::Trust::kUntried && (version_is_known_ || walk.compiled > 0)) {
     walker_->Prove();
+    recorder_->SetCheck([](JNIEnv* env) { Guarded([=] { walk_check->OnCompiledFrames(env); }); });
     // Only AsyncGetCallTrace needs it.
     jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
   }
 }
 
 void WalkCheck::Refuse(std::string reason) {
-  const std::lock_guard lock(mutex_);
-  if (!refusal_.empty()) return;
-  refusal_ = std::move(reason);
-  facts_->Note(FactKind::kUnreadable, kJvmData, refusal_);
+  const auto* kept = new std::string(std::move(reason));
+  const std::string* none = nullptr;
+  if (!refusal_.compare_exchange_strong(none, kept)) {
+    delete kept;
+    return;
+  }
+  facts_->Note(FactKind::kUnreadable, kJvmData, *kept);
 }
 
 std::string WalkCheck::refusal() const {
-  const std::lock_guard lock(mutex_);
-  if (!refusal_.empty() || walker_->trust() == JavaWalker::Trust::kProven) return refusal_;
+  if (const std::string* kept = refusal_.load()) return *kept;
+  if (walker_->trust() == JavaWalker::Trust::kProven) return {};
   return "it was not compared yet with what the JVM says";
 }
 

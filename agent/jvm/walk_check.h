@@ -1,10 +1,14 @@
 // Compares the agent's own walk of Java frames with JVMTI's, so that a VM whose frames are not what
 // its tables say is found out: a vendor may have changed the one without the other.
 //
-// Who calls it: VMInit, which makes the first comparison, before which nothing is believed; the
-// ClassPrepare event, rarely, until compiled code was among the frames; every report. Cold, on a
-// Java thread in native state, outside hook context. One difference is enough: from then on the
-// frames come from the VM's own walkers, and those that were recorded before are withdrawn.
+// Who calls it: VMInit, which makes the first comparison, before which nothing is believed; every
+// report; and the first hooks that record compiled frames, where these may ask JVMTI
+// (docs/hook-context.md), until two comparisons had such frames. Else cold, on a Java thread in
+// native state. Classes are listened to only until the first comparison has succeeded, which is at
+// once, but for versions that were never compared: an event costs every class some microseconds.
+//
+// One difference is enough: from then on the frames come from the VM's own walkers, and those that
+// were recorded before are withdrawn.
 #ifndef FDORIGIN_AGENT_JVM_WALK_CHECK_H_
 #define FDORIGIN_AGENT_JVM_WALK_CHECK_H_
 
@@ -12,12 +16,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <string>
 
 #include "base/fact_store.h"
 #include "stack/java_walker.h"
 #include "stack/method_store.h"
+#include "stack/stack_recorder.h"
 
 namespace fdorigin {
 
@@ -27,8 +31,9 @@ class WalkCheck {
   static constexpr const char* kJvmData = "the JVM's own data, for Java stacks";
 
   // All stay valid for good.
-  WalkCheck(jvmtiEnv* jvmti, JavaWalker* walker, const MethodStore* methods, FactStore* facts)
-      : jvmti_(jvmti), walker_(walker), methods_(methods), facts_(facts) {}
+  WalkCheck(jvmtiEnv* jvmti, JavaWalker* walker, StackRecorder* recorder,
+            const MethodStore* methods, FactStore* facts)
+      : jvmti_(jvmti), walker_(walker), recorder_(recorder), methods_(methods), facts_(facts) {}
 
   // Once, after JavaWalker::Start(). `structs`: what the walker was given.
   void Start(JNIEnv* jni, const VmStructs& structs);
@@ -43,14 +48,15 @@ class WalkCheck {
   std::string refusal() const;
 
  private:
-  // Comparisons with compiled code among the frames after which no more are made.
+  // Comparisons with compiled code among the frames after which only reports make more.
   static constexpr int kEnough = 2;
-  // Class preparations after which none is looked at any more.
+  // Class preparations, and stacks with compiled frames, after which none is looked at any more.
   static constexpr uint32_t kLast = 1 << 14;
 
   void Refuse(std::string reason);
   bool ListenToClasses(JNIEnv* jni);
   void OnClassPrepare(JNIEnv* jni);
+  HOOK_SAFE void OnCompiledFrames(JNIEnv* jni);
   void LoadSomeClass(JNIEnv* jni);
   std::string Difference(JNIEnv* jni, const JavaFrame& ours, const jvmtiFrameInfo& theirs) const;
 
@@ -58,13 +64,14 @@ class WalkCheck {
   // For ClassPrepare, to which others in the agent listen at other times.
   jvmtiEnv* own_jvmti_ = nullptr;
   JavaWalker* walker_;
+  StackRecorder* recorder_;
   const MethodStore* methods_;
   FactStore* facts_;  // the refusal, for who reads it from outside
   bool version_is_known_ = false;
   std::atomic<uint32_t> preparations_{0};
+  std::atomic<uint32_t> recorded_{0};  // stacks with compiled frames
   std::atomic<int> compiled_{0};
-  mutable std::mutex mutex_;
-  std::string refusal_;  // guarded by mutex_
+  std::atomic<const std::string*> refusal_{nullptr};  // the first one; never given back
 };
 
 }  // namespace fdorigin

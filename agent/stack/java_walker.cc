@@ -206,6 +206,7 @@ int JavaWalker::WalkJvmti(JNIEnv* env, int first, Frame* frames, int max) const 
   activations->count = walk.activations;
   activations->total = walk.total;
   activations->innermost = walk.innermost;
+  activations->compiled = walk.compiled;
   activations->virtual_thread = walk.virtual_thread;
   for (int i = 0; i < walk.frames; ++i) {
     std::memset(&frames[i], 0, sizeof(Frame));

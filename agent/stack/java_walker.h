@@ -101,6 +101,7 @@ class JavaWalker {
     int count = 0;
     int total = 0;
     int innermost = 0;
+    int compiled = 0;             // return addresses in compiled code
     bool virtual_thread = false;  // they have led to the frame with which one begins
     JavaActivation all[HotspotWalker::kMaxActivations];
   };

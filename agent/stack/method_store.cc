@@ -310,7 +310,7 @@ bool MethodStore::Intern(uint64_t method, MethodId* id) {
   uint32_t stored = 0;
   for (uint32_t probe = 0; probe < kProbes; ++probe) {
     // Each address has one entry, which leads to the newest method that was met there.
-    std::atomic<uint32_t>& entry = index[(start + probe) & root->mask];
+    std::atomic<uint32_t>& entry = index[IndexPlace(start, probe, root->mask)];
     uint32_t newest = entry.load(std::memory_order_acquire);
     while (newest == 0 || PartsOf(newest)->method == method) {
       // An address that was met before was a Method then, and is one again: it was found where

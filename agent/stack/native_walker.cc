@@ -20,8 +20,13 @@ struct CachedRule {
 };
 
 constexpr uint32_t kEntries = 8192;
+constexpr uint32_t kPerPage = 4096 / sizeof(CachedRule);
 constexpr uint32_t kProbes = 4;
 constexpr int kTagShift = 48;
+
+uint32_t Place(uint64_t hash, uint32_t probe) {
+  return ProbePlace(hash, probe, kEntries - 1, kPerPage);
+}
 
 constexpr int kMaxSteps = 512;
 
@@ -56,7 +61,7 @@ FrameRule NativeWalker::RuleFor(uint64_t pc, bool interrupted) {
   const uint64_t tag = hash & ~uint64_t{0} << kTagShift;
   auto* cache = region_->At<CachedRule>(cache_);
   for (uint32_t probe = 0; probe < kProbes; ++probe) {
-    const CachedRule& entry = cache[(hash + probe) % kEntries];
+    const CachedRule& entry = cache[Place(hash, probe)];
     if (entry.key.load(std::memory_order_acquire) != key) continue;
     const uint64_t rule = entry.rule.load(std::memory_order_acquire);
     if ((rule & ~uint64_t{0} << kTagShift) == tag) {
@@ -64,16 +69,16 @@ FrameRule NativeWalker::RuleFor(uint64_t pc, bool interrupted) {
     }
   }
   const FrameRule rule = LearnFrameRule(pc, interrupted);
-  // An empty place if there is one, else the first: what it held can be learnt again.
-  uint32_t place = 0;
+  // An empty place if there is one, else the last: what it held can be learnt again.
+  uint32_t place = kProbes - 1;
   for (uint32_t probe = 0; probe < kProbes; ++probe) {
-    const uint64_t held = cache[(hash + probe) % kEntries].key.load(std::memory_order_relaxed);
+    const uint64_t held = cache[Place(hash, probe)].key.load(std::memory_order_relaxed);
     if (held == 0 || held == key) {
       place = probe;
       break;
     }
   }
-  CachedRule& entry = cache[(hash + place) % kEntries];
+  CachedRule& entry = cache[Place(hash, place)];
   entry.key.store(key, std::memory_order_release);
   entry.rule.store(rule.Pack() | tag, std::memory_order_release);
   return rule;

@@ -196,6 +196,9 @@ void StackRecorder::ProveNativeState(bool may_block, NativePart* native,
   }
   if (stack->java_stack == JavaStackStatus::kStopped && count > 0) frames[count - 1].gap = 1;
   stack->id = store_->Intern(frames, count);
+  if (activations.compiled > 0 && may_block) {
+    if (const auto check = check_.load(std::memory_order_acquire)) check(env);
+  }
   if (stack->virtual_thread && may_block) {
     java_->VirtualThreadName(env, stack->virtual_name, sizeof(stack->virtual_name));
   }

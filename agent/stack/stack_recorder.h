@@ -42,6 +42,10 @@ class StackRecorder {
   // On a VM whose threads' state cannot be read, before anything is recorded there.
   void SetNativeMethods(const NativeMethods* methods) { native_methods_ = methods; }
 
+  // `check` is called where a stack with compiled Java frames was recorded, on its thread, if JVMTI
+  // may be asked there (`may_block`). Null for nobody. At any time.
+  void SetCheck(void (*check)(JNIEnv*)) { check_.store(check, std::memory_order_release); }
+
   // NativeWalker::IsUnderLoader().
   HOOK_SAFE bool IsUnderLoader(const WalkRegisters& registers) {
     return native_->IsUnderLoader(registers);
@@ -73,6 +77,7 @@ class StackRecorder {
   JavaWalker* java_;
   StackStore* store_;
   const NativeMethods* native_methods_ = nullptr;
+  std::atomic<void (*)(JNIEnv*)> check_{nullptr};
   std::atomic<int> java_depth_{256};
   std::atomic<int> native_depth_{64};
 };

@@ -71,7 +71,7 @@ uint32_t StackStore::InternFrame(const Frame& frame) {
   const uint32_t hash = HashOf(frame, 0);
   uint32_t stored = 0;
   for (uint32_t probe = 0; probe < kProbes; ++probe) {
-    std::atomic<uint32_t>& entry = index[(hash + probe) & root->frame_mask];
+    std::atomic<uint32_t>& entry = index[IndexPlace(hash, probe, root->frame_mask)];
     uint32_t number = entry.load(std::memory_order_acquire);
     if (number == 0) {
       if (stored == 0) {
@@ -108,7 +108,7 @@ StackId StackStore::Intern(const Frame* frames, int count) {
   const uint32_t start = static_cast<uint32_t>(wide);
   uint32_t stored = 0;
   for (uint32_t probe = 0; probe < kProbes; ++probe) {
-    std::atomic<uint32_t>& entry = index[(start + probe) & root->stack_mask];
+    std::atomic<uint32_t>& entry = index[IndexPlace(start, probe, root->stack_mask)];
     uint32_t id = entry.load(std::memory_order_acquire);
     if (id == 0) {
       if (stored == 0) {

@@ -19,19 +19,9 @@ T ReadAt(const void* at, uint64_t offset = 0) {
   return value;
 }
 
+// Most names differ in their first character, for which no call is made.
 bool IsNamed(const char* name, const char* wanted) {
-  return name != nullptr && std::strcmp(name, wanted) == 0;
-}
-
-// The entry of this name, or null.
-template <typename TableType>
-const char* FindByName(const TableType& table, const char* wanted) {
-  if (table.entries == nullptr) return nullptr;
-  for (const char* entry = table.entries;; entry += table.stride) {
-    const auto* name = ReadAt<const char*>(entry, table.name);
-    if (name == nullptr) return nullptr;
-    if (IsNamed(name, wanted)) return entry;
-  }
+  return name != nullptr && *name == *wanted && std::strcmp(name, wanted) == 0;
 }
 
 // Asks the tables and remembers what they did not know.
@@ -369,15 +359,29 @@ VmTables::VmTables(const JvmLibrary& jvm) {
   }
 }
 
-const char* VmTables::FindField(const char* type, const char* field) const {
-  if (fields_.entries == nullptr) return nullptr;
-  for (const char* entry = fields_.entries;; entry += fields_.stride) {
-    const auto* type_name = ReadAt<const char*>(entry, fields_.name);
-    if (type_name == nullptr) return nullptr;
-    if (IsNamed(ReadAt<const char*>(entry, field_name_), field) && IsNamed(type_name, type)) {
-      return entry;
-    }
+template <typename IsIt>
+const char* VmTables::Table::Search(IsIt is_it) const {
+  if (entries == nullptr) return nullptr;
+  const char* const from = last == nullptr ? entries : last;
+  for (const char* entry = from;; entry += stride) {
+    const auto* entry_name = ReadAt<const char*>(entry, name);
+    if (entry_name == nullptr) break;
+    if (is_it(entry, entry_name)) return last = entry;
   }
+  for (const char* entry = entries; entry != from; entry += stride) {
+    if (is_it(entry, ReadAt<const char*>(entry, name))) return last = entry;
+  }
+  return nullptr;
+}
+
+const char* VmTables::Table::FindByName(const char* wanted) const {
+  return Search([=](const char*, const char* entry_name) { return IsNamed(entry_name, wanted); });
+}
+
+const char* VmTables::FindField(const char* type, const char* field) const {
+  return fields_.Search([=, this](const char* entry, const char* type_name) {
+    return IsNamed(type_name, type) && IsNamed(ReadAt<const char*>(entry, field_name_), field);
+  });
 }
 
 ptrdiff_t VmTables::Offset(const char* type, const char* field) const {
@@ -400,12 +404,12 @@ const void* VmTables::StaticField(const char* type, const char* field) const {
 }
 
 ptrdiff_t VmTables::SizeOf(const char* type) const {
-  const char* entry = FindByName(types_, type);
+  const char* entry = types_.FindByName(type);
   return entry == nullptr ? -1 : static_cast<ptrdiff_t>(ReadAt<uint64_t>(entry, type_size_));
 }
 
 bool VmTables::IntConstant(const char* name, int* value) const {
-  const char* entry = FindByName(int_constants_, name);
+  const char* entry = int_constants_.FindByName(name);
   if (entry == nullptr) return false;
   *value = ReadAt<int32_t>(entry, int_value_);
   return true;

@@ -67,6 +67,14 @@ class VmTables {
     const char* entries = nullptr;
     uint64_t name = 0;
     uint64_t stride = 0;
+    // Where the last search ended. The next one begins there: what is asked for together is mostly
+    // near each other in the tables, too, which have thousands of entries.
+    mutable const char* last = nullptr;
+
+    // The entry for which `is_it`, called with it and its name, says so; null where there is none.
+    template <typename IsIt>
+    const char* Search(IsIt is_it) const;
+    const char* FindByName(const char* wanted) const;
   };
 
   const char* FindField(const char* type, const char* field) const;

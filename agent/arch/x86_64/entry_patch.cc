@@ -443,28 +443,28 @@ std::string ChooseInstructions(const Code& code, Moved* moved) {
 // Nothing in the whole function may lead into the bytes that change.
 std::string LookForJumpsInto(const Code& code, size_t changed) {
   for (size_t offset = 0; offset < code.size();) {
-    const std::string where = "at +" + std::to_string(offset);
+    const auto where = [offset] { return " at +" + std::to_string(offset); };
     const std::optional<Instruction> instruction = code.Decode(offset);
-    if (!instruction) return "the bytes " + where + " are no instruction";
+    if (!instruction) return "the bytes" + where() + " are no instruction";
     const std::optional<int64_t> target = instruction->Target();
     if (target && *target > 0 && *target < static_cast<int64_t>(changed)) {
-      return "bytes 1.." + std::to_string(changed - 1) + " are the target of a jump " + where;
+      return "bytes 1.." + std::to_string(changed - 1) + " are the target of a jump" + where();
     }
     if (instruction->IsRipRelative()) {
       const int64_t operand =
           static_cast<int64_t>(instruction->end()) + instruction->decoded.raw.disp.value;
       if (operand > 0 && operand < static_cast<int64_t>(changed)) {
-        return "bytes 1.." + std::to_string(changed - 1) + " are referred to " + where;
+        return "bytes 1.." + std::to_string(changed - 1) + " are referred to" + where();
       }
     }
     // A jump through one fixed word is a call of another function; any other may go through a
     // table, of which nobody knows where it leads.
     if (instruction->decoded.mnemonic == ZYDIS_MNEMONIC_JMP && !target &&
         !instruction->IsRipRelative()) {
-      return "there is a jump to a computed address " + where;
+      return "there is a jump to a computed address" + where();
     }
     if (instruction->decoded.mnemonic == ZYDIS_MNEMONIC_INT3) {
-      return "there is a breakpoint " + where;
+      return "there is a breakpoint" + where();
     }
     offset = instruction->end();
   }
