@@ -25,9 +25,9 @@ inline uint32_t ProbePlace(uint64_t hash, uint32_t probe, uint32_t mask, uint32_
   return (start + probe * (near + 1)) & mask;
 }
 
-// Of an index of 4-byte words: near is what a page holds.
+// Of an index of 4-byte words: near is what two pages hold.
 inline uint32_t IndexPlace(uint64_t hash, uint32_t probe, uint32_t mask) {
-  return ProbePlace(hash, probe, mask, 1024);
+  return ProbePlace(hash, probe, mask, 2048);
 }
 
 }  // namespace fdorigin

@@ -1,6 +1,7 @@
 #include "interpose/libc_entries.h"
 
 #include <algorithm>
+#include <bitset>
 #include <cstring>
 #include <iterator>
 #include <map>
@@ -43,36 +44,38 @@ std::map<std::string_view, Code> FindFunctions(const ElfImage& libc) {
   return functions;
 }
 
-// A function, and where the next one begins that libc exports.
-struct Start {
-  uint64_t address;
-  uint64_t next = ~uint64_t{0};
-};
-
-// In order of address.
-std::vector<Start> FindNeighbours(const ElfImage& libc,
-                                  const std::map<std::string_view, Code>& functions) {
-  std::vector<Start> starts;
-  starts.reserve(functions.size());
+// Where each function begins, and where the next one does that libc exports, if that is within
+// kMovedAtMost bytes.
+std::map<uint64_t, uint64_t> FindNeighbours(const ElfImage& libc,
+                                            const std::map<std::string_view, Code>& functions) {
+  std::map<uint64_t, uint64_t> next_of;
+  // libc exports thousands, of which hardly any begins near one of ours: a bit for each stretch of
+  // kMovedAtMost bytes (and those far away that fall on the same bit) tells them.
+  constexpr uint64_t kBits = 1 << 13;
+  std::bitset<kBits> near;
+  const auto bit = [](uint64_t address) { return address / kMovedAtMost % kBits; };
   for (const auto& [name, code] : functions) {
-    starts.push_back({reinterpret_cast<uint64_t>(code.address)});
+    const auto start = reinterpret_cast<uint64_t>(code.address);
+    next_of[start] = UINT64_MAX;
+    near.set(bit(start));
+    near.set(bit(start + kMovedAtMost));
   }
-  std::ranges::sort(starts, {}, &Start::address);
-  const auto same = std::ranges::unique(starts, {}, &Start::address);
-  starts.erase(same.begin(), same.end());
   libc.VisitExports([&](const char*, void* exported, uint64_t) {
     const auto address = reinterpret_cast<uint64_t>(exported);
-    const auto behind = std::ranges::lower_bound(starts, address, {}, &Start::address);
-    if (behind != starts.begin()) (behind - 1)->next = std::min((behind - 1)->next, address);
+    if (!near.test(bit(address))) return;
+    const auto behind = next_of.lower_bound(address);
+    if (behind == next_of.begin()) return;
+    uint64_t& next = std::prev(behind)->second;
+    next = std::min(next, address);
   });
-  return starts;
+  return next_of;
 }
 
 }  // namespace
 
 LibcEntries PatchLibcEntries(const ElfImage& libc, EntryMoment moment) {
   const std::map<std::string_view, Code> functions = FindFunctions(libc);
-  const std::vector<Start> starts = FindNeighbours(libc, functions);
+  const std::map<uint64_t, uint64_t> next_of = FindNeighbours(libc, functions);
   std::vector<EntryPatch> patches;
   std::map<void*, size_t> patch_of;  // by address: one function may have several names
   for (const HookedFunction& function : HookedFunctions()) {
@@ -82,8 +85,7 @@ LibcEntries PatchLibcEntries(const ElfImage& libc, EntryMoment moment) {
     // function's end nothing is moved.
     const auto start = reinterpret_cast<uint64_t>(code->second.address);
     const uint64_t size = code->second.size == 0 ? kMovedAtMost : code->second.size;
-    const auto own = std::ranges::lower_bound(starts, start, {}, &Start::address);
-    if (own->next - start < std::min(kMovedAtMost, size)) continue;
+    if (next_of.at(start) - start < std::min(kMovedAtMost, size)) continue;
     patch_of[code->second.address] = patches.size();
     EntryPatch& patch = patches.emplace_back();
     patch.function = code->second.address;

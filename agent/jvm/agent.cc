@@ -338,7 +338,7 @@ void Agent::ReadVm(JNIEnv* jni, jthread thread) {
     jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
   }
   OnThreadStart(jni, thread);
-  reporter_.ReadJvmInfo(jni);
+  reporter_.ReadJvmInfo();
   if (has_vm_tables_) NameEarlyThreads(vm_, jvmti_, jni);
   java_walker_.Start();
   walk_check_.Start(jni, facts.hotspot);

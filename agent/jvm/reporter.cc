@@ -25,10 +25,17 @@ Reporter::Reporter(const Options& options, Recordings* recordings, jvmtiEnv* jvm
                    WalkCheck* walk_check)
     : options_(options), recordings_(recordings), jvmti_(jvmti), walk_check_(walk_check) {}
 
-void Reporter::ReadJvmInfo(JNIEnv* jni) {
-  jvm_.name = SystemProperty(jni, "java.vm.name");
-  jvm_.version = SystemProperty(jni, "java.vm.version");
-  jvm_.vendor = SystemProperty(jni, "java.vm.vendor");
+void Reporter::ReadJvmInfo() {
+  const auto property = [this](const char* name) {
+    char* value = nullptr;
+    if (jvmti_->GetSystemProperty(name, &value) != JVMTI_ERROR_NONE) return std::string();
+    std::string text = ToUtf8(std::string_view(value));
+    jvmti_->Deallocate(reinterpret_cast<unsigned char*>(value));
+    return text;
+  };
+  jvm_.name = property("java.vm.name");
+  jvm_.version = property("java.vm.version");
+  jvm_.vendor = property("java.vm.vendor");
   recordings_->facts.Note(FactKind::kJvmName, jvm_.name);
   recordings_->facts.Note(FactKind::kJvmVersion, jvm_.version);
   recordings_->facts.Note(FactKind::kJvmVendor, jvm_.vendor);

@@ -50,7 +50,7 @@ class Reporter {
   Reporter(const Options& options, Recordings* recordings, jvmtiEnv* jvmti, WalkCheck* walk_check);
 
   // On VMInit: asks the VM for its name.
-  void ReadJvmInfo(JNIEnv* jni);
+  void ReadJvmInfo();
 
   // The process was restored from a checkpoint: the VM says so, or a report finds it. On any
   // thread.

@@ -89,23 +89,4 @@ CheckpointFailure ReadFailure(JNIEnv* jni, jthrowable exception) {
   return failure;
 }
 
-std::string SystemProperty(JNIEnv* jni, const char* name) {
-  std::string value;
-  if (jni->PushLocalFrame(8) == 0) {
-    jclass system = jni->FindClass("java/lang/System");
-    jmethodID get = system == nullptr
-                        ? nullptr
-                        : jni->GetStaticMethodID(system, "getProperty",
-                                                 "(Ljava/lang/String;)Ljava/lang/String;");
-    jstring key = get == nullptr ? nullptr : jni->NewStringUTF(name);
-    if (key != nullptr) {
-      auto found = static_cast<jstring>(jni->CallStaticObjectMethod(system, get, key));
-      if (!jni->ExceptionCheck()) value = ToUtf8(jni, found);
-    }
-    jni->PopLocalFrame(nullptr);
-  }
-  jni->ExceptionClear();
-  return value;
-}
-
 }  // namespace fdorigin

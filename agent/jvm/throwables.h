@@ -22,9 +22,6 @@ std::string ClassNameOf(JNIEnv* jni, jobject object);
 // Class, message, suppressed list and causes of what a failed checkpoint threw.
 CheckpointFailure ReadFailure(JNIEnv* jni, jthrowable exception);
 
-// System.getProperty; empty where there is none.
-std::string SystemProperty(JNIEnv* jni, const char* name);
-
 }  // namespace fdorigin
 
 #endif  // FDORIGIN_AGENT_JVM_THROWABLES_H_

@@ -20,12 +20,12 @@ struct CachedRule {
 };
 
 constexpr uint32_t kEntries = 8192;
-constexpr uint32_t kPerPage = 4096 / sizeof(CachedRule);
+constexpr uint32_t kNear = 4 * 4096 / sizeof(CachedRule);  // four pages: a start learns 150 rules
 constexpr uint32_t kProbes = 4;
 constexpr int kTagShift = 48;
 
 uint32_t Place(uint64_t hash, uint32_t probe) {
-  return ProbePlace(hash, probe, kEntries - 1, kPerPage);
+  return ProbePlace(hash, probe, kEntries - 1, kNear);
 }
 
 constexpr int kMaxSteps = 512;
@@ -62,7 +62,9 @@ FrameRule NativeWalker::RuleFor(uint64_t pc, bool interrupted) {
   auto* cache = region_->At<CachedRule>(cache_);
   for (uint32_t probe = 0; probe < kProbes; ++probe) {
     const CachedRule& entry = cache[Place(hash, probe)];
-    if (entry.key.load(std::memory_order_acquire) != key) continue;
+    const uint64_t held = entry.key.load(std::memory_order_acquire);
+    if (held == 0) break;  // it would be here
+    if (held != key) continue;
     const uint64_t rule = entry.rule.load(std::memory_order_acquire);
     if ((rule & ~uint64_t{0} << kTagShift) == tag) {
       return FrameRule::Unpack(rule & ~(~uint64_t{0} << kTagShift));

@@ -530,9 +530,10 @@ struct Plan {
   EntryPatch* patch = nullptr;
   std::array<uint8_t, kJumpBytes> before;  // the entry as it was decoded
   Arena::Slot slot;
-  uint64_t page = 0;
-  int protection = PROT_NONE;  // of the page
+  const Mapping* mapping = nullptr;  // that the entry is in
   bool done = false;
+
+  uint64_t function() const { return AddressOf(patch->function); }
 };
 
 // Chooses the instructions, finds and fills the slot.
@@ -555,8 +556,7 @@ std::string MakePlan(const MemoryMap& map, EntryMoment moment, Arena* arena, Ent
 
   plan->patch = patch;
   std::memcpy(plan->before.data(), code.bytes(), kJumpBytes);
-  plan->page = PageOf(function);
-  plan->protection = mapping->protection;
+  plan->mapping = mapping;
 
   // The last is as far as a jump reaches, but for a bit, so that the way back is possible too.
   std::array<Range, 3> ranges;
@@ -590,7 +590,7 @@ std::string MakePlan(const MemoryMap& map, EntryMoment moment, Arena* arena, Ent
 // Changes one entry, whose page is writable. False where it was changed since it was decoded:
 // another patch of this batch was for the same function, under another name.
 bool Redirect(const Plan& plan) {
-  const uint64_t function = AddressOf(plan.patch->function);
+  const uint64_t function = plan.function();
   if (std::memcmp(plan.patch->function, plan.before.data(), kJumpBytes) != 0) return false;
   auto* word = reinterpret_cast<uint64_t*>(function & ~uint64_t{7});
   uint64_t after = *word;
@@ -603,13 +603,16 @@ bool Redirect(const Plan& plan) {
   return true;
 }
 
-// Those of one page. It stays executable throughout, since other threads run in it. Other cores
-// have seen the change when the second mprotect returns: it interrupts them. Nothing is allocated
-// while the page is writable.
-void RedirectPage(std::span<Plan> plans, Arena* arena) {
-  uint8_t* const page = PointerTo(plans.front().page);
-  const int protection = plans.front().protection;
-  if (mprotect(page, kPageBytes, protection | PROT_WRITE) != 0) {
+// Those of one mapping, in order of address. It stays executable throughout, since other threads run
+// in it. Other cores have seen the change when the second mprotect returns: it interrupts them.
+// Nothing is allocated while it is writable. All its pages from the first to the last are made so at
+// once, of which those alone are copied that are written to: a call for each would split the mapping
+// in dozens, which costs more than the rest.
+void RedirectMapping(std::span<Plan> plans, Arena* arena) {
+  const uint64_t low = PageOf(plans.front().function());
+  const size_t size = PageOf(plans.back().function()) + kPageBytes - low;
+  const int protection = plans.front().mapping->protection;
+  if (mprotect(PointerTo(low), size, protection | PROT_WRITE) != 0) {
     const std::string refusal = SystemError("mprotect");
     for (const Plan& plan : plans) plan.patch->refusal = refusal;
     return;
@@ -619,7 +622,7 @@ void RedirectPage(std::span<Plan> plans, Arena* arena) {
     if (plan.done) arena->Keep(plan.slot);
   }
   // Cannot fail: it joins what the first one split.
-  mprotect(page, kPageBytes, protection);
+  mprotect(PointerTo(low), size, protection);
   for (const Plan& plan : plans) {
     if (!plan.done) plan.patch->refusal = "it is patched already";
   }
@@ -651,10 +654,10 @@ void PatchEntries(std::span<EntryPatch> patches, EntryMoment moment) {
   }
 
   std::stable_sort(plans.begin(), plans.end(),
-                   [](const Plan& a, const Plan& b) { return a.page < b.page; });
+                   [](const Plan& a, const Plan& b) { return a.function() < b.function(); });
   for (size_t begin = 0, end = 0; begin < plans.size(); begin = end) {
-    while (end < plans.size() && plans[end].page == plans[begin].page) ++end;
-    RedirectPage(std::span(plans).subspan(begin, end - begin), &arena);
+    while (end < plans.size() && plans[end].mapping == plans[begin].mapping) ++end;
+    RedirectMapping(std::span(plans).subspan(begin, end - begin), &arena);
   }
 }
 
