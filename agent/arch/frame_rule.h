@@ -3,13 +3,14 @@
 // Include rule: agent/arch/ includes base only. Everything that depends on the processor is in
 // arch/<processor>/; the headers beside those folders say what a port has to provide.
 //
-// Who calls it: the native walker, in hook context. libunwind reads the unwind tables
-// (LearnFrameRule), once per address and process; what it found is replayed by ApplyFrameRule,
-// which is a table look-up and two loads. Both touch no memory that was not found readable, hold no
-// descriptor (libunwind's validation pipe is not used: memory is read through an accessor of our
-// own) and take no lock but the loader's, inside dl_iterate_phdr. The one exception are addresses
-// in DWARF expressions, from which libunwind loads directly: frame_rule.cc says how that is kept
-// from faulting.
+// Who calls it: the native walker, in hook context. The unwind tables are read once per address and
+// process (LearnFrameRule), by the port where it knows their form, else by libunwind; what was
+// found is replayed by ApplyFrameRule, which is a table look-up and two loads. Both touch no memory
+// that was not found readable, hold no descriptor (libunwind's validation pipe is not used: memory
+// is read through an accessor of our own) and take no lock but, in libunwind, the loader's and
+// those of its pools, with all signals blocked. The one exception are addresses in DWARF
+// expressions, from which libunwind loads directly: frame_rule.cc says how that is kept from
+// faulting.
 #ifndef FDORIGIN_AGENT_ARCH_FRAME_RULE_H_
 #define FDORIGIN_AGENT_ARCH_FRAME_RULE_H_
 
@@ -52,7 +53,7 @@ struct FrameRule {
 // (not of memory) that no walk may take for a stack.
 void PrepareUnwinding();
 
-// Asks libunwind about the code at `pc`, which must lie in a mapped ELF image.
+// What the unwind tables say of the code at `pc`, which must lie in a mapped ELF image.
 HOOK_SAFE FrameRule LearnFrameRule(uint64_t pc, bool interrupted);
 
 // Remembers which page of the stack was found readable, through one walk.

@@ -502,8 +502,7 @@ void Patcher::Rescan() {
   // Who does not wait leaves the work to the thread that scans. Inside dlopen nobody waits: the
   // dlopen that is under way ends with a scan, too.
   std::unique_lock lock(state.mutex, std::defer_lock);
-  if (!scanning &&
-      (lock.try_lock() || (!Recorder::InLoader() && lock.try_lock_for(kPatience)))) {
+  if (!scanning && (lock.try_lock() || (!Recorder::InLoader() && lock.try_lock_for(kPatience)))) {
     scanning = true;
     try {
       while (state.again.exchange(false)) {

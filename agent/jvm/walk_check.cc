@@ -78,8 +78,9 @@ void WalkCheck::LoadSomeClass(JNIEnv* jni) {
       type == nullptr
           ? nullptr
           : jni->GetStaticMethodID(type, "forName", "(Ljava/lang/String;)Ljava/lang/Class;");
-  for (const char* name : {"java.io.DataInputStream", "java.util.TooManyListenersException", "java.io.CharArrayReader",
-                           "java.text.StringCharacterIterator", "java.util.zip.Adler32"}) {
+  for (const char* name :
+       {"java.io.DataInputStream", "java.util.TooManyListenersException", "java.io.CharArrayReader",
+        "java.text.StringCharacterIterator", "java.util.zip.Adler32"}) {
     if (for_name == nullptr || walker_->trust() != JavaWalker::Trust::kUntried) break;
     const jstring text = jni->NewStringUTF(name);
     const jobject loaded =
@@ -176,7 +177,8 @@ void WalkCheck::Compare(JNIEnv* jni) {
   if (walk.compiled > 0) compiled_.fetch_add(1, std::memory_order_relaxed);
   if (walker_->trust() == JavaWalker::Trust::kUntried && (version_is_known_ || walk.compiled > 0)) {
     walker_->Prove();
-    recorder_->SetCheck([](JNIEnv* env) { Guarded([=] { walk_check->OnCompiledFrames(env); }); });
+    recorder_->SetCheck(
+        [](JNIEnv* caller) { Guarded([=] { walk_check->OnCompiledFrames(caller); }); });
     // Only AsyncGetCallTrace needs it.
     jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
   }

@@ -603,11 +603,11 @@ bool Redirect(const Plan& plan) {
   return true;
 }
 
-// Those of one mapping, in order of address. It stays executable throughout, since other threads run
-// in it. Other cores have seen the change when the second mprotect returns: it interrupts them.
-// Nothing is allocated while it is writable. All its pages from the first to the last are made so at
-// once, of which those alone are copied that are written to: a call for each would split the mapping
-// in dozens, which costs more than the rest.
+// Those of one mapping, in order of address. It stays executable throughout, since other threads
+// run in it. Other cores have seen the change when the second mprotect returns: it interrupts them.
+// Nothing is allocated while it is writable. All its pages from the first to the last are made so
+// at once, of which those alone are copied that are written to: a call for each would split the
+// mapping in dozens, which costs more than the rest.
 void RedirectMapping(std::span<Plan> plans, Arena* arena) {
   const uint64_t low = PageOf(plans.front().function());
   const size_t size = PageOf(plans.back().function()) + kPageBytes - low;

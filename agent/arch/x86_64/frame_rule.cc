@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "arch/x86_64/eh_frame.h"
+
 namespace fdorigin {
 namespace {
 
@@ -143,6 +145,7 @@ void PrepareUnwinding() {
 
 FrameRule LearnFrameRule(uint64_t pc, bool interrupted) {
   FrameRule rule;
+  if (ReadFrameRule(pc, interrupted, &rule)) return rule;
   if (IsSignalReturn(pc)) {
     rule.kind = FrameRuleKind::kSignal;
     return rule;
