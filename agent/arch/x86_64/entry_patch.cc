@@ -95,10 +95,10 @@ class MemoryMap {
 
   // Of `address`; null where nothing is mapped.
   const Mapping* Find(uint64_t address) const {
-    const auto found = std::find_if(mappings_.begin(), mappings_.end(), [&](const Mapping& each) {
-      return address >= each.low && address < each.high;
-    });
-    return found == mappings_.end() ? nullptr : &*found;
+    const auto found =
+        std::upper_bound(mappings_.begin(), mappings_.end(), address,
+                         [](uint64_t wanted, const Mapping& each) { return wanted < each.high; });
+    return found == mappings_.end() || address < found->low ? nullptr : &*found;
   }
   // Whether all bytes are mapped with (at least) `protection`.
   bool Allows(uint64_t low, uint64_t high, int protection) const {
@@ -116,8 +116,8 @@ class MemoryMap {
   void Parse(const char* text);
   void FindGaps();
 
-  std::vector<Mapping> mappings_;
-  std::vector<Gap> occupied_;  // the mappings, with the room into which some of them grow
+  std::vector<Mapping> mappings_;  // in order of address, as the kernel lists them
+  std::vector<Gap> occupied_;      // the mappings, with the room into which some of them grow
   std::vector<Gap> gaps_;
 };
 
@@ -291,8 +291,8 @@ class Arena {
 // ---- The code -----------------------------------------------------------------------------------
 
 struct Instruction {
-  ZydisDecodedInstruction decoded = {};
-  size_t offset = 0;  // in the function
+  ZydisDecodedInstruction decoded;  // hundreds of bytes, all written by Code::Decode()
+  size_t offset = 0;                // in the function
 
   size_t end() const { return offset + decoded.length; }
   // Of a jump, call or loop whose target is encoded relative to its end.
@@ -317,15 +317,12 @@ class Code {
     ZydisDecoderInit(&decoder_, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
   }
 
-  std::optional<Instruction> Decode(size_t offset) const {
-    Instruction instruction;
-    instruction.offset = offset;
-    if (offset >= size_ ||
-        ZYAN_FAILED(ZydisDecoderDecodeInstruction(&decoder_, nullptr, bytes_ + offset,
-                                                  size_ - offset, &instruction.decoded))) {
-      return std::nullopt;
-    }
-    return instruction;
+  // False where there is none.
+  bool Decode(size_t offset, Instruction* instruction) const {
+    instruction->offset = offset;
+    return offset < size_ &&
+           ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder_, nullptr, bytes_ + offset,
+                                                      size_ - offset, &instruction->decoded));
   }
   const uint8_t* bytes() const { return bytes_; }
   size_t size() const { return size_; }
@@ -426,47 +423,48 @@ std::string ChooseInstructions(const Code& code, Moved* moved) {
   size_t offset = 0;
   while (offset < kJumpBytes) {
     const char* ordinal = kOrdinals[moved->count];
-    const std::optional<Instruction> instruction = code.Decode(offset);
-    if (!instruction) return std::string("the ") + ordinal + " instruction is none";
-    if (const char* why = WhyNotMovable(*instruction)) {
-      if (offset == 0 && instruction->decoded.mnemonic == ZYDIS_MNEMONIC_JMP) {
+    Instruction& instruction = moved->instructions[moved->count];
+    if (!code.Decode(offset, &instruction)) {
+      return std::string("the ") + ordinal + " instruction is none";
+    }
+    if (const char* why = WhyNotMovable(instruction)) {
+      if (offset == 0 && instruction.decoded.mnemonic == ZYDIS_MNEMONIC_JMP) {
         return "it begins with a jump: it is patched already, or leads elsewhere";
       }
       return std::string("the ") + ordinal + " instruction " + why;
     }
-    moved->instructions[moved->count++] = *instruction;
-    offset = instruction->end();
+    ++moved->count;
+    offset = instruction.end();
   }
   return "";
 }
 
 // Nothing in the whole function may lead into the bytes that change.
 std::string LookForJumpsInto(const Code& code, size_t changed) {
-  for (size_t offset = 0; offset < code.size();) {
+  Instruction instruction;
+  for (size_t offset = 0; offset < code.size(); offset = instruction.end()) {
     const auto where = [offset] { return " at +" + std::to_string(offset); };
-    const std::optional<Instruction> instruction = code.Decode(offset);
-    if (!instruction) return "the bytes" + where() + " are no instruction";
-    const std::optional<int64_t> target = instruction->Target();
+    if (!code.Decode(offset, &instruction)) return "the bytes" + where() + " are no instruction";
+    const std::optional<int64_t> target = instruction.Target();
     if (target && *target > 0 && *target < static_cast<int64_t>(changed)) {
       return "bytes 1.." + std::to_string(changed - 1) + " are the target of a jump" + where();
     }
-    if (instruction->IsRipRelative()) {
+    if (instruction.IsRipRelative()) {
       const int64_t operand =
-          static_cast<int64_t>(instruction->end()) + instruction->decoded.raw.disp.value;
+          static_cast<int64_t>(instruction.end()) + instruction.decoded.raw.disp.value;
       if (operand > 0 && operand < static_cast<int64_t>(changed)) {
         return "bytes 1.." + std::to_string(changed - 1) + " are referred to" + where();
       }
     }
     // A jump through one fixed word is a call of another function; any other may go through a
     // table, of which nobody knows where it leads.
-    if (instruction->decoded.mnemonic == ZYDIS_MNEMONIC_JMP && !target &&
-        !instruction->IsRipRelative()) {
+    if (instruction.decoded.mnemonic == ZYDIS_MNEMONIC_JMP && !target &&
+        !instruction.IsRipRelative()) {
       return "there is a jump to a computed address" + where();
     }
-    if (instruction->decoded.mnemonic == ZYDIS_MNEMONIC_INT3) {
+    if (instruction.decoded.mnemonic == ZYDIS_MNEMONIC_INT3) {
       return "there is a breakpoint" + where();
     }
-    offset = instruction->end();
   }
   return "";
 }
