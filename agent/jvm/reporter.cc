@@ -13,6 +13,7 @@
 #include "report/produce.h"
 #include "symbolize/java_symbolizer.h"
 #include "symbolize/native_symbolizer.h"
+#include "symbolize/utf8.h"
 
 namespace fdorigin {
 namespace {
