@@ -19,6 +19,7 @@ GOOD = os.path.abspath(sys.argv[2])
 # not come into being.
 WORDS = {
     "show": [["show", "BAD"], ["show", "--all", "BAD"]],
+    "html": [["html", "-o", "OUT", "BAD"]],
 }
 
 # Verbs that read no report.
