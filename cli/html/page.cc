@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "absl/strings/escaping.h"
-#include "embedded/page_template.h"
+#include "embedded/PageTemplate.h"
 #include "html/page_data.h"
 #include "libdeflate.h"
 
@@ -28,7 +28,7 @@ absl::StatusOr<std::string> Deflate(std::string_view text) {
 }  // namespace
 
 absl::Status CheckPage() {
-  if (embedded::page_template().empty()) {
+  if (PageTemplate().empty()) {
     return absl::UnimplementedError(
         "this fdorigin was built without its page (FDORIGIN_PAGE=OFF); the other verbs show the "
         "same in the terminal");
@@ -38,7 +38,7 @@ absl::Status CheckPage() {
 
 absl::StatusOr<std::string> MakePage(const model::Report& report) {
   if (const absl::Status status = CheckPage(); !status.ok()) return status;
-  const std::string_view page = embedded::page_template();
+  const std::string_view page = PageTemplate();
   const size_t marker = page.find(kMarker);
   if (marker == std::string_view::npos) {
     return absl::InternalError("the page that was built into this fdorigin has no place for data");
