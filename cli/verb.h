@@ -23,7 +23,9 @@ struct Verb {
 // Each adds its verb to `command`. An example stands in the footer of every help.
 Verb DefineShow(CLI::App* command);
 Verb DefineHtml(CLI::App* command);
+Verb DefineConvert(CLI::App* command);
 Verb DefinePolicies(CLI::App* command);
+Verb DefineExplain(CLI::App* command);
 Verb DefineAttach(CLI::App* command);
 Verb DefineDump(CLI::App* command);
 Verb DefineSchema(CLI::App* command);

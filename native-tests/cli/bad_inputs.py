@@ -14,16 +14,21 @@ import tempfile
 
 COMMAND = os.path.abspath(sys.argv[1])
 GOOD = os.path.abspath(sys.argv[2])
+LOG = os.path.join(os.path.dirname(GOOD), "dump.log")
 
-# The words of each verb that reads files; BAD is what is wrong, GOOD a report, OUT a file that must
+# The words of each verb that reads files; BAD is what is wrong, GOOD a report, LOG one of criu's, OUT a file that must
 # not come into being.
 WORDS = {
     "show": [["show", "BAD"], ["show", "--all", "BAD"]],
     "html": [["html", "-o", "OUT", "BAD"]],
+    "convert": [["convert", "--to", "collapsed", "BAD", "-o", "OUT"],
+                ["convert", "--to", "speedscope", "BAD"]],
+    "policies": [["policies", "BAD"], ["policies", "BAD", "-o", "OUT"]],
+    "explain": [["explain", "--criu-log", "LOG", "BAD"], ["explain", "--criu-log", "BAD", "GOOD"]],
 }
 
 # Verbs that read no report.
-OTHERS = {"attach", "dump", "completion", "man"}
+OTHERS = {"attach", "completion", "dump", "man", "schema"}
 
 
 def large(path, prefix, size):
@@ -107,7 +112,7 @@ def main():
         for command_lines in WORDS.values():
             for line in command_lines:
                 for name, path in inputs.items():
-                    named = {"BAD": path, "GOOD": GOOD, "OUT": out}
+                    named = {"BAD": path, "GOOD": GOOD, "LOG": LOG, "OUT": out}
                     problem = problem_of([named.get(word, word) for word in line])
                     runs += 1
                     if problem:

@@ -4,7 +4,8 @@
   golden.py COMMAND            compares
   golden.py COMMAND --update   writes the files anew; read the difference before it is committed
 
-bakery.json is a real report of scripts/demo, with its paths changed. leak.json and hostile.json are
+bakery.json is a real report of scripts/demo, with its paths changed; dump.log has lines of criu's with
+that report's numbers. leak.json and hostile.json are
 made below: thirty connections of one origin, and names that try to command a terminal.
 """
 
@@ -29,6 +30,12 @@ CASES = [
     ("show-hostile", ["show", "--all", "hostile.json"], 0),
     ("show-color", ["--color=always", "show", "--fd", "7", "bakery.json"], 0),
     ("show-no-such-fd", ["show", "--fd", "99", "bakery.json"], 2),
+    ("collapsed", ["convert", "--to", "collapsed", "bakery.json"], 0),
+    ("collapsed-hostile", ["convert", "--to", "collapsed", "hostile.json"], 0),
+    ("policies", ["policies", "bakery.json"], 0),
+    ("policies-hostile", ["policies", "hostile.json"], 0),
+    ("explain", ["explain", "--criu-log", "dump.log", "bakery.json"], 0),
+    ("explain-json", ["explain", "--json", "--criu-log", "dump.log", "bakery.json"], 0),
 ]
 
 BOTH_WIDTHS = (80, 120)
@@ -86,7 +93,7 @@ def main():
     command, update = os.path.abspath(sys.argv[1]), "--update" in sys.argv[2:]
     problems = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in FOLDER.glob("*.json"):
+        for name in [*FOLDER.glob("*.json"), *FOLDER.glob("*.log")]:
             (pathlib.Path(folder) / name.name).write_bytes(name.read_bytes())
         for name, report in made_reports().items():
             (pathlib.Path(folder) / name).write_text(json.dumps(report), encoding="utf-8")
