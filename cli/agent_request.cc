@@ -27,17 +27,6 @@ std::string RealPath(const std::string& path) {
   return realpath(path.c_str(), resolved) == nullptr ? std::string() : resolved;
 }
 
-// Where `cmake --install` and the build put it, seen from the command.
-std::string LibraryBesideCommand() {
-  const std::string command = RealPath("/proc/self/exe");
-  const std::string folder = command.substr(0, command.rfind('/'));
-  for (const char* place : {"/libfdorigin.so", "/../lib/libfdorigin.so", "/../libfdorigin.so"}) {
-    const std::string path = RealPath(folder + place);
-    if (!path.empty()) return path;
-  }
-  return "";
-}
-
 // 0 where the target's user can read `path` in the target's own tree, else errno.
 int WhyUnreadable(const TargetProcess& target, const std::string& path) {
   const ActingAs its_user(target.status());
@@ -53,6 +42,16 @@ int WhyUnreadable(const TargetProcess& target, const std::string& path) {
 }
 
 }  // namespace
+
+std::string LibraryBesideCommand() {
+  const std::string command = RealPath("/proc/self/exe");
+  const std::string folder = command.substr(0, command.rfind('/'));
+  for (const char* place : {"/libfdorigin.so", "/../lib/libfdorigin.so", "/../libfdorigin.so"}) {
+    const std::string path = RealPath(folder + place);
+    if (!path.empty()) return path;
+  }
+  return "";
+}
 
 absl::StatusOr<std::string> ChooseLibrary(const TargetProcess& target, const std::string& wished) {
   const std::string process = "process " + std::to_string(target.pid());

@@ -1,6 +1,6 @@
 // A request to the agent in a running JVM, from the path of its library to its reply.
 //
-// Who uses it: the verbs attach and dump.
+// Who uses it: the verbs attach and dump; and doctor, which asks for the library only.
 #ifndef FDORIGIN_CLI_AGENT_REQUEST_H_
 #define FDORIGIN_CLI_AGENT_REQUEST_H_
 
@@ -13,6 +13,10 @@
 #include "target_process.h"
 
 namespace fdorigin {
+
+// libfdorigin.so, where `cmake --install` and the build put it, seen from the command; empty where
+// it is not there.
+std::string LibraryBesideCommand();
 
 // The agent's library for `target`, as the target names it: the one that it has loaded, also if its
 // file is gone, else `wished`, else the one that lies beside this command. An error where the

@@ -28,6 +28,7 @@ Verb DefinePolicies(CLI::App* command);
 Verb DefineExplain(CLI::App* command);
 Verb DefineAttach(CLI::App* command);
 Verb DefineDump(CLI::App* command);
+Verb DefineDoctor(CLI::App* command);
 Verb DefineSchema(CLI::App* command);
 Verb DefineCompletion(CLI::App* command);
 Verb DefineMan(CLI::App* command);
