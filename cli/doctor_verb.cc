@@ -2,6 +2,7 @@
 // about the rest.
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -43,7 +44,8 @@ absl::StatusOr<Findings> Examine(const DoctorWords& words) {
     return findings;
   }
   CheckJvm({.java = &*java,
-            .agent = words.agent.empty() ? LibraryBesideCommand() : words.agent,
+            .agent = words.agent.empty() ? LibraryBesideCommand()
+                                         : std::filesystem::absolute(words.agent).string(),
             .environment_disables_attach = DisablesAttach("", Environment())},
            &findings);
   const std::string_view engine = java->Flag("CRaCEngine");

@@ -28,7 +28,7 @@ WORDS = {
 }
 
 # Verbs that read no report.
-OTHERS = {"attach", "completion", "dump", "man", "schema"}
+OTHERS = {"attach", "completion", "doctor", "dump", "man", "schema"}
 
 
 def large(path, prefix, size):

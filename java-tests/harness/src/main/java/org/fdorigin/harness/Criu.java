@@ -48,6 +48,24 @@ public final class Criu {
     }
   }
 
+  /** Tries to save the process, which goes on since something is refused. The answer is the log. */
+  public Path refuse(long pid, Path images, String... options)
+      throws IOException, InterruptedException {
+    Files.createDirectories(images);
+    List<String> line =
+        command("dump", "-t", Long.toString(pid), "-D", images.toString(), "-o", "dump.log");
+    line.addAll(List.of(options));
+    Process dump =
+        new ProcessBuilder(line)
+            .redirectErrorStream(true)
+            .redirectOutput(images.resolve("dump.out").toFile())
+            .start();
+    if (end(dump) == 0) {
+      throw new AssertionError("criu has dumped what it should refuse");
+    }
+    return images.resolve("dump.log");
+  }
+
   /**
    * Makes the process again. The answer is criu, its parent, run by this command, or that command,
    * and ends when it ends.
