@@ -25,6 +25,8 @@ WORDS = {
                 ["convert", "--to", "speedscope", "BAD"]],
     "policies": [["policies", "BAD"], ["policies", "BAD", "-o", "OUT"]],
     "explain": [["explain", "--criu-log", "LOG", "BAD"], ["explain", "--criu-log", "BAD", "GOOD"]],
+    "check": [["check", "BAD"], ["check", "--format", "sarif", "-o", "OUT", "BAD"],
+              ["check", "--rules", "BAD", "GOOD"], ["check", "--baseline", "BAD", "GOOD"]],
 }
 
 # Verbs that read no report.

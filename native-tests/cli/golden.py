@@ -5,8 +5,8 @@
   golden.py COMMAND --update   writes the files anew; read the difference before it is committed
 
 bakery.json is a real report of scripts/demo, with its paths changed; dump.log has lines of criu's with
-that report's numbers. leak.json and hostile.json are
-made below: thirty connections of one origin, and names that try to command a terminal.
+that report's numbers. The others are made below: thirty connections of one origin and the same process
+45 minutes later, the bakery after a restart, and names that try to command a terminal.
 """
 
 import copy
@@ -36,6 +36,16 @@ CASES = [
     ("policies-hostile", ["policies", "hostile.json"], 0),
     ("explain", ["explain", "--criu-log", "dump.log", "bakery.json"], 0),
     ("explain-json", ["explain", "--json", "--criu-log", "dump.log", "bakery.json"], 0),
+    ("check", ["check", "bakery.json"], 1),
+    ("check-rules", ["check", "--rules", "rules.yaml", "--baseline", "known.json", "bakery.json"], 1),
+    ("check-color", ["--color=always", "check", "--rules", "rules.yaml", "bakery.json"], 1),
+    ("check-leak", ["check", "--all", "leak.json"], 1),
+    ("check-nothing", ["check", "leak.json"], 0),
+    ("check-hostile", ["check", "hostile.json"], 1),
+    ("check-wrong-rules", ["check", "--rules", "bakery.json", "bakery.json"], 3),
+    ("check-github", ["check", "--rules", "rules.yaml", "--format", "github", "bakery.json"], 1),
+    ("check-junit", ["check", "--rules", "rules.yaml", "--format", "junit", "bakery.json"], 1),
+    ("check-markdown", ["check", "--rules", "rules.yaml", "--format", "markdown", "bakery.json"], 1),
 ]
 
 BOTH_WIDTHS = (80, 120)
@@ -55,6 +65,24 @@ def made_reports():
                        "target": f"socket:[{1000 + fd}]"}
         descriptor["socket"] |= {"state": "ESTABLISHED", "remote": f"[::ffff:10.0.0.7]:{5400 + fd}"}
         leak["descriptors"].append(descriptor)
+    earlier = copy.deepcopy(leak)
+    for fd, like in ((10, 5), (11, 8)):
+        descriptor = copy.deepcopy(next(d for d in bakery["descriptors"] if d["fd"] == like))
+        for key in ("failures", "advice"):
+            descriptor.pop(key, None)
+        earlier["descriptors"].insert(fd - 10, descriptor | {"fd": fd, "blocking": False})
+    later = copy.deepcopy(earlier)
+    later["createdAt"] = earlier["createdAt"].replace("T02:10:", "T02:55:")
+    later["descriptors"].pop(0)
+    later["descriptors"][0]["origin"]["at"] = later["createdAt"]
+    for fd in range(50, 95):
+        descriptor = copy.deepcopy(leak["descriptors"][0])
+        descriptor |= {"fd": fd, "inode": 1000 + fd, "target": f"socket:[{1000 + fd}]"}
+        descriptor["socket"] |= {"remote": f"[::ffff:10.0.0.7]:{5400 + fd}"}
+        later["descriptors"].append(descriptor)
+    restarted = copy.deepcopy(bakery)
+    restarted["process"] |= {"pid": 4800, "startedAt": "2026-11-22T03:00:00.000000Z"}
+    restarted["descriptors"] = [d for d in restarted["descriptors"] if d["fd"] != 5]
     hostile = copy.deepcopy(bakery)
     hostile["descriptors"] = [d for d in bakery["descriptors"] if d["fd"] in (5, 7)]
     nasty = "\x1b[2J\x1b]0;owned\x07\u202egpj.exe\u2066</script><img src=x onerror=alert(1)>\r\n::error::"
@@ -76,7 +104,8 @@ def made_reports():
             for key in ("class", "method", "symbol", "jar", "module", "file"):
                 if key in frame:
                     frame[key] = frame[key] + nasty
-    return {"leak.json": leak, "hostile.json": hostile}
+    return {"leak.json": leak, "earlier.json": earlier, "later.json": later,
+            "restarted.json": restarted, "hostile.json": hostile}
 
 
 def run(command, words, columns, folder):
@@ -93,7 +122,7 @@ def main():
     command, update = os.path.abspath(sys.argv[1]), "--update" in sys.argv[2:]
     problems = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in [*FOLDER.glob("*.json"), *FOLDER.glob("*.log")]:
+        for name in [path for path in FOLDER.iterdir() if path.suffix in (".json", ".log", ".yaml")]:
             (pathlib.Path(folder) / name.name).write_bytes(name.read_bytes())
         for name, report in made_reports().items():
             (pathlib.Path(folder) / name).write_text(json.dumps(report), encoding="utf-8")
