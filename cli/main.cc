@@ -26,10 +26,11 @@ ExitStatus Run(int argc, char** argv) {
   command.fallthrough();
   command.footer("fdorigin VERB --help says more, with an example.");
   const Verb verbs[] = {
-      DefineShow(&command),    DefineCheck(&command),      DefineHtml(&command),
-      DefineConvert(&command), DefinePolicies(&command),   DefineExplain(&command),
-      DefineAttach(&command),  DefineDump(&command),       DefineDoctor(&command),
-      DefineSchema(&command),  DefineCompletion(&command), DefineMan(&command)};
+      DefineShow(&command),    DefineCheck(&command),   DefineDiff(&command),
+      DefineHtml(&command),    DefineConvert(&command), DefinePolicies(&command),
+      DefineExplain(&command), DefineAttach(&command),  DefineDump(&command),
+      DefineDoctor(&command),  DefineSchema(&command),  DefineCompletion(&command),
+      DefineMan(&command)};
   try {
     command.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -23,6 +23,7 @@ struct Verb {
 // Each adds its verb to `command`. An example stands in the footer of every help.
 Verb DefineShow(CLI::App* command);
 Verb DefineCheck(CLI::App* command);
+Verb DefineDiff(CLI::App* command);
 Verb DefineHtml(CLI::App* command);
 Verb DefineConvert(CLI::App* command);
 Verb DefinePolicies(CLI::App* command);

@@ -27,6 +27,7 @@ WORDS = {
     "explain": [["explain", "--criu-log", "LOG", "BAD"], ["explain", "--criu-log", "BAD", "GOOD"]],
     "check": [["check", "BAD"], ["check", "--format", "sarif", "-o", "OUT", "BAD"],
               ["check", "--rules", "BAD", "GOOD"], ["check", "--baseline", "BAD", "GOOD"]],
+    "diff": [["diff", "BAD", "GOOD"], ["diff", "GOOD", "BAD"]],
 }
 
 # Verbs that read no report.

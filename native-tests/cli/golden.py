@@ -46,6 +46,12 @@ CASES = [
     ("check-github", ["check", "--rules", "rules.yaml", "--format", "github", "bakery.json"], 1),
     ("check-junit", ["check", "--rules", "rules.yaml", "--format", "junit", "bakery.json"], 1),
     ("check-markdown", ["check", "--rules", "rules.yaml", "--format", "markdown", "bakery.json"], 1),
+    ("diff", ["diff", "earlier.json", "later.json"], 0),
+    ("diff-all", ["diff", "--all", "--fail-on-growth", "45", "earlier.json", "later.json"], 1),
+    ("diff-below", ["diff", "--fail-on-growth", "46", "earlier.json", "later.json"], 0),
+    ("diff-other-process", ["diff", "bakery.json", "restarted.json"], 0),
+    ("diff-swapped", ["diff", "later.json", "earlier.json"], 2),
+    ("diff-json", ["diff", "--json", "bakery.json", "restarted.json"], 0),
 ]
 
 BOTH_WIDTHS = (80, 120)
