@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The command takes the rules that docs/rules.schema.json takes, by a validator of JSON Schema, and
-refuses the others; the example of docs/check.md is among the first.
+refuses the others; the examples of docs/check.md and of examples/ci are among the first.
 
   check_rules.py COMMAND SOURCE_FOLDER
 """
@@ -113,13 +113,14 @@ def main():
             if does != validator.is_valid(document) and not (beyond and not does):
                 problems.append(f"the command {'takes' if does else 'refuses'}, the schema does not: "
                                 f"{text}\n{why}")
-        examples = [SOURCE / "native-tests/cli/golden/rules.yaml"]
+        examples = [p for p in (SOURCE / "examples/ci").rglob("*rules.yaml")]
+        examples.append(SOURCE / "native-tests/cli/golden/rules.yaml")
         for number, block in enumerate(re.findall(
                 r"^```yaml\n(version: 1\n.*?)^```", (SOURCE / "docs/check.md").read_text(
                     encoding="utf-8"), re.M | re.S)):
             examples.append(pathlib.Path(folder) / f"check-md-{number}.yaml")
             examples[-1].write_text(block, encoding="utf-8")
-        if len(examples) < 2:
+        if len(examples) < 3:
             problems.append(f"the examples are only {examples}")
         for path in examples:
             document = yaml.load(path.read_text(encoding="utf-8"), Loader)
