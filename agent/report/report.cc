@@ -409,7 +409,7 @@ std::string Render(const ReportInput& input, json* digest) {
   joined.failures.resize(input.snapshot->descriptors.size());
   if (input.trigger.exception) joined = JoinFailures(*input.snapshot, *input.trigger.exception);
 
-  constexpr size_t kUsualBytes = 1024;  // of one descriptor
+  constexpr size_t kUsualBytes = 1536;  // of one descriptor; what is not used costs nothing
   constexpr int kDepth = 1;             // of the members of the report
   std::string text;
   text.reserve(input.snapshot->descriptors.size() * kUsualBytes);
