@@ -8,23 +8,30 @@
 namespace fdorigin {
 namespace {
 
-// The loaded images in order of address, for Find(). Published by a sequence number: even while
-// the ranges are valid, odd while a writer changes them. Each word is released and acquired, so
-// that who sees a new one sees the odd number, too.
 struct Range {
   std::atomic<uint64_t> low;
   std::atomic<uint64_t> high;
   std::atomic<uint16_t> id;
 };
 
+// The loaded images in order of address, for Find().
+struct Ranges {
+  std::atomic<uint32_t> count;
+  Range range[ImageTable::kMaxImages];
+};
+
 constexpr int kBlock = 64;  // images allocated at a time
 constexpr int kTries = 1000;
+constexpr int kWriterTries = 100;
 
+// There are two copies of the ranges: the last bit of the sequence number says which one holds. A
+// writer changes the other one and then raises the number, so that readers do not depend on a
+// writer that is stopped meanwhile. Each word is released and acquired: who sees a word of the
+// publication after the next sees the next number, too.
 struct Root {
   std::atomic<uint32_t> sequence;
-  std::atomic<uint32_t> ranges;
   RegionOffset blocks[ImageTable::kMaxImages / kBlock];
-  Range range[ImageTable::kMaxImages];
+  Ranges copies[2];
 };
 
 }  // namespace
@@ -46,21 +53,21 @@ ImageId ImageTable::Find(uint64_t address) const {
   const Root* root = region_->At<Root>(root_);
   for (int tries = 0; tries < kTries; ++tries) {
     const uint32_t before = root->sequence.load(std::memory_order_acquire);
-    if (before & 1) continue;
+    const Ranges& ranges = root->copies[before & 1];
+    const uint32_t count = ranges.count.load(std::memory_order_acquire);
     uint32_t low = 0;
-    uint32_t high = root->ranges.load(std::memory_order_acquire);
+    uint32_t high = count;
     while (low < high) {
       const uint32_t middle = (low + high) / 2;
-      if (address < root->range[middle].high.load(std::memory_order_acquire)) {
+      if (address < ranges.range[middle].high.load(std::memory_order_acquire)) {
         high = middle;
       } else {
         low = middle + 1;
       }
     }
     ImageId found = ImageId::kNone;
-    if (low < root->ranges.load(std::memory_order_acquire) &&
-        address >= root->range[low].low.load(std::memory_order_acquire)) {
-      found = static_cast<ImageId>(root->range[low].id.load(std::memory_order_acquire));
+    if (low < count && address >= ranges.range[low].low.load(std::memory_order_acquire)) {
+      found = static_cast<ImageId>(ranges.range[low].id.load(std::memory_order_acquire));
     }
     if (root->sequence.load(std::memory_order_acquire) == before) return found;
   }
@@ -87,10 +94,11 @@ std::vector<Image> ImageTable::All() const {
 
 bool ImageTable::Overlaps(uint64_t low, uint64_t high) const {
   const Root* root = region_->At<Root>(root_);
-  const uint32_t ranges = root->ranges.load(std::memory_order_acquire);
-  for (uint32_t i = 0; i < ranges; ++i) {
-    if (low < root->range[i].high.load(std::memory_order_acquire) &&
-        high > root->range[i].low.load(std::memory_order_acquire)) {
+  const Ranges& ranges = root->copies[root->sequence.load(std::memory_order_acquire) & 1];
+  const uint32_t count = ranges.count.load(std::memory_order_acquire);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (low < ranges.range[i].high.load(std::memory_order_acquire) &&
+        high > ranges.range[i].low.load(std::memory_order_acquire)) {
       return true;
     }
   }
@@ -115,7 +123,10 @@ void ImageTable::BeginWriting() {
 }
 
 ImageId ImageTable::AddSeen(uint64_t pc, uint64_t low, uint64_t high, uint64_t load_bias) {
-  if (writing_.exchange(true, std::memory_order_acquire)) return ImageId::kNone;
+  for (int tries = 1; writing_.exchange(true, std::memory_order_acquire); ++tries) {
+    if (tries == kWriterTries) return ImageId::kNone;
+    sched_yield();
+  }
   ImageId id = Find(pc);  // somebody may have been faster
   if (id == ImageId::kNone && !Overlaps(low, high)) {
     Image image = {};
@@ -154,7 +165,6 @@ void ImageTable::Remove(ImageId id) {
 
 void ImageTable::Publish() {
   Root* root = region_->At<Root>(root_);
-  // Sorting happens aside, so that readers wait for the copy only.
   static uint16_t order[kMaxImages];  // writers are one at a time
   int loaded = 0;
   const int count = count_.load(std::memory_order_relaxed);
@@ -164,15 +174,16 @@ void ImageTable::Publish() {
   std::sort(order, order + loaded, [this](uint16_t a, uint16_t b) {
     return Get(static_cast<ImageId>(a))->low < Get(static_cast<ImageId>(b))->low;
   });
-  root->sequence.fetch_add(1, std::memory_order_acq_rel);
+  const uint32_t next = root->sequence.load(std::memory_order_relaxed) + 1;
+  Ranges& ranges = root->copies[next & 1];
   for (int i = 0; i < loaded; ++i) {
     const Image* image = Get(static_cast<ImageId>(order[i]));
-    root->range[i].low.store(image->low, std::memory_order_release);
-    root->range[i].high.store(image->high, std::memory_order_release);
-    root->range[i].id.store(order[i], std::memory_order_release);
+    ranges.range[i].low.store(image->low, std::memory_order_release);
+    ranges.range[i].high.store(image->high, std::memory_order_release);
+    ranges.range[i].id.store(order[i], std::memory_order_release);
   }
-  root->ranges.store(static_cast<uint32_t>(loaded), std::memory_order_release);
-  root->sequence.fetch_add(1, std::memory_order_release);
+  ranges.count.store(static_cast<uint32_t>(loaded), std::memory_order_release);
+  root->sequence.store(next, std::memory_order_release);
 }
 
 }  // namespace fdorigin

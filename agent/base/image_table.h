@@ -50,8 +50,9 @@ class ImageTable {
   // Over a region that is a copy of another process's: for Get(). False where it has no images.
   bool Open(Region* region);
 
-  // The image that holds `address`, or kNone. Never blocks: a reader that meets an update in
-  // progress looks again, and gives up with kNone after a bounded number of tries.
+  // The image that holds `address`, or kNone. Never blocks, and a writer that is stopped in the
+  // middle hides nothing: a reader looks again where the table was changed twice meanwhile, and
+  // gives up with kNone after a bounded number of times.
   HOOK_SAFE ImageId Find(uint64_t address) const;
   // Null for kNone, and for what is no image's id.
   HOOK_SAFE const Image* Get(ImageId id) const;
@@ -59,8 +60,8 @@ class ImageTable {
   HOOK_SAFE uint32_t unload_count() const { return unloads_.load(std::memory_order_acquire); }
 
   // The image at `pc`, which Find() does not know: entered as far as the loader tells it in hook
-  // context. kNone where the table is full, is being changed, or has another image in that place
-  // still.
+  // context. kNone where the table is full, is being changed for longer than a bounded wait, or
+  // has another image in that place still.
   HOOK_SAFE ImageId AddSeen(uint64_t pc, uint64_t low, uint64_t high, uint64_t load_bias);
 
   // Writers, one at a time (the patcher's lock). kNone when the table is full. Add() completes an
@@ -80,7 +81,7 @@ class ImageTable {
 
   Region* region_ = nullptr;
   RegionOffset root_ = 0;
-  // Held for the length of a copy of the ranges. Only cold code waits for it.
+  // Held for the length of a copy of the ranges. Only cold code waits for it without a bound.
   std::atomic<bool> writing_{false};
   std::atomic<int> count_{0};
   std::atomic<uint32_t> unloads_{0};

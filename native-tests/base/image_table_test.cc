@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
@@ -254,6 +256,41 @@ TEST_CASE("readers never get an id of another image while a writer changes the t
   done = true;
   for (std::thread& reader : readers) reader.join();
   CHECK(wrong == 0);
+}
+
+// What a reader of the next test looks for, and how often it did and did not find it.
+const ImageTable* looked_through = nullptr;
+constexpr uint64_t kThere = 0x10000;
+std::atomic<int> looks{0};
+std::atomic<int> misses{0};
+
+// A handler that interrupts the writer stands for all readers that run while it is stopped: it
+// cannot go on before they have ended.
+TEST_CASE("an image is found while the thread that changes the table is stopped") {
+  Tables tables;
+  tables.Add(kThere, kThere + 0x1000, "always.so");
+  for (uint64_t i = 1; i < 3000; ++i) tables.Add(i * 0x100000, i * 0x100000 + 0x1000, "other.so");
+  const ImageId changing = tables.Add(0x2000, 0x3000, "changing.so");
+  looked_through = &tables.images;
+  struct sigaction action = {};
+  action.sa_handler = [](int) {
+    if (looked_through->Find(kThere) == ImageId::kNone) ++misses;
+    ++looks;
+  };
+  struct sigaction before = {};
+  REQUIRE(sigaction(SIGUSR2, &action, &before) == 0);
+  std::atomic<bool> done{false};
+  std::thread writer([&] {
+    while (!done) tables.images.Remove(changing);
+  });
+  for (int i = 1; i <= 300; ++i) {
+    pthread_kill(writer.native_handle(), SIGUSR2);
+    while (looks < i) std::this_thread::yield();
+  }
+  done = true;
+  writer.join();
+  sigaction(SIGUSR2, &before, nullptr);
+  CHECK(misses == 0);
 }
 
 }  // namespace
