@@ -86,7 +86,8 @@ FrameRule NativeWalker::RuleFor(uint64_t pc, bool interrupted) {
   return rule;
 }
 
-// Calls `visit` with each frame's address and image, until it says false. `at` moves along.
+// Calls `visit` with each frame's address and image, until it says false. The image is kNone where
+// it could not be entered. `at` moves along.
 template <typename Visit>
 WalkEnd NativeWalker::WalkImages(WalkRegisters* at, StackProbe probe, Visit visit) {
   for (int step = 0; step < kMaxSteps; ++step) {
@@ -94,7 +95,7 @@ WalkEnd NativeWalker::WalkImages(WalkRegisters* at, StackProbe probe, Visit visi
     if (image == ImageId::kNone && !FindUnknown(at->pc, images_, &image)) {
       return WalkEnd::kGeneratedCode;
     }
-    if (image != ImageId::kNone && !visit(at->pc, image)) return WalkEnd::kDepth;
+    if (!visit(at->pc, image)) return WalkEnd::kDepth;
     const FrameRule rule = RuleFor(at->pc, at->interrupted);
     if (ApplyFrameRule(rule, &probe, at)) continue;
     return rule.kind == FrameRuleKind::kEnd || at->pc == 0 ? WalkEnd::kOutermost : WalkEnd::kLost;
@@ -106,6 +107,10 @@ int NativeWalker::Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd*
                        StackProbe probe, WalkRegisters* rest) {
   int count = 0;
   *end = WalkImages(&registers, probe, [&](uint64_t pc, ImageId image) {
+    if (image == ImageId::kNone) {
+      if (count > 0) frames[count - 1].gap = 1;
+      return true;
+    }
     if (count == max) return false;
     frames[count++] = {.value = pc - images_->Get(image)->load_bias,
                        .bci = 0,
@@ -121,7 +126,7 @@ int NativeWalker::Walk(WalkRegisters registers, Frame* frames, int max, WalkEnd*
 bool NativeWalker::IsUnderLoader(WalkRegisters registers) {
   bool found = false;
   WalkImages(&registers, {}, [&](uint64_t, ImageId image) {
-    found = images_->Get(image)->role == ImageRole::kLoader;
+    found = image != ImageId::kNone && images_->Get(image)->role == ImageRole::kLoader;
     return !found;
   });
   return found;
