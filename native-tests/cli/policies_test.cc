@@ -267,6 +267,10 @@ TEST_CASE("what the VM's scan found, or a selector has, gets no rule but its rem
     CHECK(made.out_of_reach == 1);
     CHECK(made.text.find("#   Close it.\n") != std::string::npos);
   }
+  // A link is no path, whatever class it comes with.
+  for (const char* link : {"pipe:[1010]", "anon_inode:[eventpoll]", "socket:[1010]"}) {
+    CHECK(Draft().Add(kFileException, link, File(link)).Parsed().empty());
+  }
   // The first generation's scan says a bare path.
   CHECK(
       Draft().Add("jdk.crac.impl.CheckpointOpenFileException", "/a", File("/a")).Parsed().empty());
