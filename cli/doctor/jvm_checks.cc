@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -24,6 +25,11 @@ constexpr int kOldestJava = 11;
 // The agent's name for them in coverage.refused.
 constexpr std::string_view kJavaStacks = "the JVM's own data, for Java stacks";
 
+std::string TemporaryFolder() {
+  const char* wish = std::getenv("TMPDIR");
+  return wish == nullptr || *wish == '\0' ? "/tmp" : wish;
+}
+
 // Gone with all that is in it when the check is over.
 class TrialFolder {
  public:
@@ -38,7 +44,7 @@ class TrialFolder {
   const std::string& path() const { return path_; }
 
  private:
-  std::string path_ = "/tmp/fdorigin-doctor-XXXXXX";
+  std::string path_ = TemporaryFolder() + "/fdorigin-doctor-XXXXXX";
   bool made_;
 };
 
@@ -94,8 +100,10 @@ void TryAgent(const JvmQuery& query, Findings* findings) {
   }
   const TrialFolder folder;
   if (!folder.made()) {
-    findings->push_back({Verdict::kProblem, "agent", "it cannot be tried: /tmp is not writable",
-                         "Make /tmp writable; attaching needs it, too."});
+    findings->push_back({Verdict::kProblem, "agent",
+                         fmt::format("it cannot be tried: no folder can be made in {}",
+                                     DisplayText(TemporaryFolder())),
+                         "Let TMPDIR name a folder that is writable."});
     return;
   }
   const std::string report = folder.path() + "/report.json";

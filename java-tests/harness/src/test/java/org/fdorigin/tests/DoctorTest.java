@@ -1,7 +1,6 @@
 package org.fdorigin.tests;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -11,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.fdorigin.harness.Build;
 import org.fdorigin.harness.EachJdk;
@@ -26,7 +26,8 @@ class DoctorTest {
   @EachJdk
   @RequiresHotspot
   void aJvmInWhichAllWorksIsFoundSo(Jdk jdk) throws IOException {
-    Shell.Result said = Shell.fdorigin("doctor", "--json", "--java", jdk.java()).end();
+    Path temporary = Build.newWorkFolder("doctor");
+    Shell.Result said = doctor(jdk, "env", "TMPDIR=" + temporary);
     assertEquals(0, said.status(), said::toString);
     JsonNode findings = findings(said);
     assertVerdict("ok", findings, "java");
@@ -36,7 +37,9 @@ class DoctorTest {
     assertVerdict("ok", findings, "attach");
     // No CRaC JDK is among those of the tests.
     assertVerdict("warning", findings, "checkpoint");
-    assertTrue(Files.list(Path.of("/tmp")).noneMatch(DoctorTest::isOfDoctor));
+    try (Stream<Path> left = Files.list(temporary)) {
+      assertEquals(List.of(), left.toList());
+    }
   }
 
   @EachJdk(17)
@@ -64,10 +67,6 @@ class DoctorTest {
             .end();
     assertEquals(1, noJava.status(), noJava::toString);
     assertVerdict("problem", findings(noJava), "java");
-  }
-
-  private static boolean isOfDoctor(Path path) {
-    return path.getFileName().toString().startsWith("fdorigin-doctor-") && Files.isDirectory(path);
   }
 
   private static Shell.Result doctor(Jdk jdk, String... under) throws IOException {
