@@ -136,8 +136,7 @@ jclass FindBootClass(JNIEnv* jni, const char* dotted_name) {
   jclass found = nullptr;
   if (jni->PushLocalFrame(8) == 0) {
     jstring name = jni->NewStringUTF(dotted_name);
-    // HotSpot's answers null, where Class.forName makes an exception, which takes ten times as
-    // long.
+    // HotSpot's answers null, where Class.forName makes an exception with its stack trace.
     jclass loader = jni->FindClass("jdk/internal/loader/BootLoader");
     jmethodID load = loader == nullptr
                          ? nullptr
