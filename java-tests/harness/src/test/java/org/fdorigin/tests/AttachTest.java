@@ -337,9 +337,9 @@ class AttachTest {
         signal("-STOP", jvm.pid());
         // On a busy machine it may have come to its end before.
         if (forcibly) {
-          dump.process().destroyForcibly();
+          dump.process().toHandle().destroyForcibly();
         } else {
-          dump.process().destroy();
+          dump.process().toHandle().destroy();
         }
         dump.end();
         signal("-CONT", jvm.pid());

@@ -150,9 +150,9 @@ class ForcedDumpTest {
         ForcedDump dump = ForcedDump.under(strace, jvm.pid(), jvm.folder());
         assumeTrue(Files.exists(dump.file()), "strace may not trace here");
         assertEquals(0, dump.status(), dump::toString);
-        assertEquals(1, dump.err().lines().count(), dump::toString);
-        assertTrue(dump.err().contains("addresses and peers of sockets are missing"), dump.err());
-        assertTrue(dump.err().contains("pidfd_getfd"), dump.err());
+        String said = dump.err().lines().findFirst().orElse("");
+        assertTrue(said.contains("addresses and peers of sockets are missing"), dump::toString);
+        assertTrue(said.contains("pidfd_getfd"), said);
         Report report = Report.read(dump.file());
         assertEquals(targets(whole), targets(report));
         checkOpeners(report);
