@@ -1,6 +1,6 @@
 # What the agent is built with. All of it is linked in statically: libfdorigin.so is one file that
 # needs glibc only. The targets defined here are fdorigin_absl, fdorigin_libunwind, fdorigin_zydis,
-# fdorigin_simdjson, fdorigin_deflate, fdorigin_iberty, fdorigin_lzma and jvmti_headers; nlohmann_json::nlohmann_json
+# fdorigin_simdjson, fdorigin_fmt, fdorigin_deflate, fdorigin_iberty, fdorigin_lzma and jvmti_headers; nlohmann_json::nlohmann_json
 # comes from its own package.
 
 find_package(nlohmann_json 3.11 REQUIRED)
@@ -12,7 +12,7 @@ find_package(Threads REQUIRED)
 set(FDORIGIN_DEPS "${PROJECT_SOURCE_DIR}/build/deps"
     CACHE PATH "Where scripts/setup put the libraries that it built")
 foreach(archive IN ITEMS abseil/lib/libabsl.a libunwind/lib/libunwind.a
-                         zydis/lib/libzydis.a simdjson/lib/libsimdjson.a)
+                         zydis/lib/libzydis.a simdjson/lib/libsimdjson.a fmtlib/lib/libfmt.a)
   if(NOT EXISTS "${FDORIGIN_DEPS}/${archive}")
     message(FATAL_ERROR "There is no ${FDORIGIN_DEPS}/${archive}: run scripts/setup first")
   endif()
@@ -37,10 +37,14 @@ target_include_directories(fdorigin_zydis SYSTEM INTERFACE "${FDORIGIN_DEPS}/zyd
 target_compile_definitions(fdorigin_zydis INTERFACE ZYDIS_STATIC_BUILD ZYCORE_STATIC_BUILD)
 target_link_libraries(fdorigin_zydis INTERFACE "${FDORIGIN_DEPS}/zydis/lib/libzydis.a")
 
-# For the command only, which reads reports with it.
+# For the command only: what it reads reports with, and what it makes sentences with.
 add_library(fdorigin_simdjson INTERFACE)
 target_include_directories(fdorigin_simdjson SYSTEM INTERFACE "${FDORIGIN_DEPS}/simdjson/include")
 target_link_libraries(fdorigin_simdjson INTERFACE "${FDORIGIN_DEPS}/simdjson/lib/libsimdjson.a")
+
+add_library(fdorigin_fmt INTERFACE)
+target_include_directories(fdorigin_fmt SYSTEM INTERFACE "${FDORIGIN_DEPS}/fmtlib/include")
+target_link_libraries(fdorigin_fmt INTERFACE "${FDORIGIN_DEPS}/fmtlib/lib/libfmt.a")
 
 # For symbols: zlib's and xz's formats, and Rust's names. Debian's own archives, which link into a
 # shared object as they are (zlib's does not, hence libdeflate).
