@@ -11,14 +11,14 @@
 namespace fdorigin {
 namespace {
 
-struct Words {
+struct AttachWords {
   int pid = 0;
   std::vector<std::string> options;
   std::string agent_path;
   int timeout = 10;
 };
 
-ExitStatus Attach(const Words& words, const Console& console) {
+ExitStatus Attach(const AttachWords& words, const Console& console) {
   std::string options;
   for (const std::string& option : words.options) {
     if (!options.empty()) options += ",";
@@ -42,7 +42,7 @@ ExitStatus Attach(const Words& words, const Console& console) {
 
 Verb DefineAttach(CLI::App* command) {
   CLI::App* verb = command->add_subcommand("attach", "Load the agent into a running JVM");
-  const auto words = std::make_shared<Words>();
+  const auto words = std::make_shared<AttachWords>();
   verb->add_option("PID", words->pid, "The JVM")->required()->check(CLI::Range(1, kLargestPid));
   verb->add_option("OPTIONS", words->options,
                    "The agent's options, key=value, as behind -agentpath; of an agent that is "

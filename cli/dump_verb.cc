@@ -16,7 +16,7 @@
 namespace fdorigin {
 namespace {
 
-struct Words {
+struct DumpWords {
   std::string target;
   int pid = 0;  // of `target`; 0 where that is a core file
   bool force = false;
@@ -37,7 +37,7 @@ void SayWhereItIs(const std::string& path, const Console& console) {
   console.Note("to read it: fdorigin show " + ShellWord(path));
 }
 
-absl::Status DumpByForce(Words words, const Console& console) {
+absl::Status DumpByForce(DumpWords words, const Console& console) {
   const std::string default_name =
       "fdorigin-" + (words.pid != 0 ? std::to_string(words.pid) : "core") + "-force.json";
   if (words.output.path.empty()) words.output.path = default_name;
@@ -51,7 +51,7 @@ absl::Status DumpByForce(Words words, const Console& console) {
   return absl::OkStatus();
 }
 
-absl::Status Dump(const Words& words, const Console& console) {
+absl::Status Dump(const DumpWords& words, const Console& console) {
   if (words.force) return DumpByForce(words, console);
   if (words.pid == 0) {
     return absl::InvalidArgumentError(words.target + " is not the number of a process; with " +
@@ -89,7 +89,7 @@ absl::Status Dump(const Words& words, const Console& console) {
 Verb DefineDump(CLI::App* command) {
   CLI::App* verb =
       command->add_subcommand("dump", "Ask the agent in a running JVM for a report now");
-  const auto words = std::make_shared<Words>();
+  const auto words = std::make_shared<DumpWords>();
   verb->add_option("PID", words->target, "The JVM; with --force it can be a core file")->required();
   verb->add_flag("--force", words->force,
                  "Do not ask the JVM: read the agent's memory, of a JVM that hangs or a core file");

@@ -10,12 +10,12 @@
 namespace fdorigin {
 namespace {
 
-struct Words {
+struct HtmlWords {
   std::string report;
   OutputFile output;
 };
 
-absl::Status WriteHtml(const Words& words, const Console& console) {
+absl::Status WriteHtml(const HtmlWords& words, const Console& console) {
   if (const absl::Status status = CheckPage(); !status.ok()) return status;
   if (const absl::Status status = words.output.Check(); !status.ok()) return status;
   const absl::StatusOr<model::Report> report = model::ReadReport(words.report);
@@ -34,7 +34,7 @@ absl::Status WriteHtml(const Words& words, const Console& console) {
 
 Verb DefineHtml(CLI::App* command) {
   CLI::App* verb = command->add_subcommand("html", "Write a report as one page for a browser");
-  const auto words = std::make_shared<Words>();
+  const auto words = std::make_shared<HtmlWords>();
   verb->add_option("REPORT", words->report, "The report, - for stdin")->required();
   words->output.AddTo(verb, "Where the page goes, - for stdout");
   verb->get_option("--output")->required();

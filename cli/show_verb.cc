@@ -13,7 +13,6 @@ namespace fdorigin {
 namespace {
 
 using model::Descriptor;
-using model::Report;
 
 struct ShowWords {
   std::string report;
@@ -25,7 +24,7 @@ struct ShowWords {
 using Chosen = std::vector<const Descriptor*>;
 
 template <typename Predicate>
-void Append(const Report& report, const Predicate& predicate, Chosen* chosen) {
+void Append(const model::Report& report, const Predicate& predicate, Chosen* chosen) {
   for (const Descriptor& descriptor : report.descriptors) {
     if (predicate(descriptor)) chosen->push_back(&descriptor);
   }
@@ -33,7 +32,7 @@ void Append(const Report& report, const Predicate& predicate, Chosen* chosen) {
 
 // All of them: the blocking ones first, then those that somebody of the application opened, then
 // those of the JVM, then those that were not seen.
-Chosen All(const Report& report) {
+Chosen All(const model::Report& report) {
   Chosen chosen;
   Append(
       report, [](const Descriptor& d) { return d.blocking; }, &chosen);
@@ -48,7 +47,7 @@ Chosen All(const Report& report) {
   return chosen;
 }
 
-absl::StatusOr<Chosen> Choose(const Report& report, const ShowWords& words) {
+absl::StatusOr<Chosen> Choose(const model::Report& report, const ShowWords& words) {
   Chosen chosen;
   for (const int fd : words.fds) {
     const Descriptor* descriptor = report.Find(fd);
@@ -69,7 +68,7 @@ absl::StatusOr<Chosen> Choose(const Report& report, const ShowWords& words) {
   return chosen;
 }
 
-void SayWhatIsNext(const Report& report, const ShowWords& words, size_t told,
+void SayWhatIsNext(const model::Report& report, const ShowWords& words, size_t told,
                    const Console& console) {
   const std::string path = ShellWord(words.report);
   if (told == 0) {
@@ -84,7 +83,7 @@ void SayWhatIsNext(const Report& report, const ShowWords& words, size_t told,
 }
 
 absl::Status Show(const ShowWords& words, const Console& console) {
-  const absl::StatusOr<Report> report = model::ReadReport(words.report);
+  const absl::StatusOr<model::Report> report = model::ReadReport(words.report);
   if (!report.ok()) return report.status();
   const absl::StatusOr<Chosen> chosen = Choose(*report, words);
   if (!chosen.ok()) return chosen.status();
