@@ -3,8 +3,6 @@
 #include <string>
 
 #include "CLI/App.hpp"
-#include "CLI/Config.hpp"
-#include "CLI/Formatter.hpp"
 #include "console.h"
 #include "exit_status.h"
 #include "fdorigin_version.h"

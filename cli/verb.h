@@ -7,6 +7,8 @@
 #include <functional>
 
 #include "CLI/App.hpp"
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
 #include "console.h"
 #include "exit_status.h"
 

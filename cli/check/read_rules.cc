@@ -176,7 +176,7 @@ void ReadList(const YAML::Node& node, const Read& read, std::vector<T>* into) {
 
 // One value, or a list of them.
 template <typename T, typename Read>
-Key Values(std::string_view name, std::vector<T>* into, const Read& read) {
+Key Values(std::string_view name, std::vector<T>* into, Read read) {
   return {name, [into, read](const YAML::Node& node) {
             if (!node.IsSequence()) {
               into->push_back(read(node));
