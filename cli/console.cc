@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <string_view>
+
+#include "write_all.h"
 
 namespace fdorigin {
 namespace {
@@ -25,15 +26,6 @@ bool UsesColor(std::string_view wish, int fd) {
   if (wish != "auto") return wish == "always";
   const std::string_view terminal = ValueOf("TERM");
   return ValueOf("NO_COLOR").empty() && isatty(fd) != 0 && !terminal.empty() && terminal != "dumb";
-}
-
-void Write(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t size = write(fd, text.data(), text.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return;
-    text.remove_prefix(static_cast<size_t>(size));
-  }
 }
 
 size_t WidthOfStdout() {
@@ -64,18 +56,18 @@ Console::Console(std::string_view color)
     : color_on_stdout_(UsesColor(color, STDOUT_FILENO)),
       color_on_stderr_(UsesColor(color, STDERR_FILENO)) {}
 
-void Console::Answer(std::string_view line) const { Write(STDOUT_FILENO, Line("", "", line)); }
+void Console::Answer(std::string_view line) const { WriteAll(STDOUT_FILENO, Line("", "", line)); }
 
-void Console::Print(std::string_view text) const { Write(STDOUT_FILENO, text); }
+void Console::Print(std::string_view text) const { WriteAll(STDOUT_FILENO, text); }
 
 Sheet Console::NewSheet() const { return Sheet(WidthOfStdout(), color_on_stdout_); }
 
 void Console::Note(std::string_view line) const {
-  Write(STDERR_FILENO, Line(color_on_stderr_ ? kDim : "", "fdorigin: ", line));
+  WriteAll(STDERR_FILENO, Line(color_on_stderr_ ? kDim : "", "fdorigin: ", line));
 }
 
 void Console::Error(std::string_view line) const {
-  Write(STDERR_FILENO, Line(color_on_stderr_ ? kRed : "", "fdorigin: ", line));
+  WriteAll(STDERR_FILENO, Line(color_on_stderr_ ? kRed : "", "fdorigin: ", line));
 }
 
 ExitStatus Console::Fail(const absl::Status& status) const {

@@ -10,19 +10,10 @@
 #include <string>
 
 #include "target_process.h"
+#include "write_all.h"
 
 namespace fdorigin {
 namespace {
-
-bool WriteAll(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t size = write(fd, text.data(), text.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return false;
-    text.remove_prefix(static_cast<size_t>(size));
-  }
-  return true;
-}
 
 absl::Status CannotWrite(const std::string& path) {
   return absl::InvalidArgumentError("cannot write " + path + ": " + std::strerror(errno));

@@ -100,10 +100,8 @@ std::string WhoOpenedIt(const Report& report, const Finding& finding) {
   if (descriptor.origin == nullptr) {
     return "nobody was seen to open it: " + DisplayText(descriptor.reason);
   }
-  const std::string call = DisplayText(descriptor.origin->call) + "()";
-  const model::Frame* culprit = report.FrameOf(descriptor);
-  if (culprit != nullptr) return fmt::format("{} by {}", call, DescribeFrame(*culprit));
-  return call + ", with no frame of the application in its stack";
+  const std::string opening = DescribeOpening(report, descriptor);
+  return descriptor.culprit ? opening : opening + ", with no frame of the application in its stack";
 }
 
 std::string AdviceFor(const Finding& finding) {

@@ -1,6 +1,8 @@
 #include "diff/growth.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,9 +11,9 @@
 #include <unordered_set>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "fmt/format.h"
 #include "model/stable_name.h"
+#include "model/time.h"
 
 namespace fdorigin::diff {
 namespace {
@@ -21,15 +23,7 @@ using model::Frame;
 using model::Report;
 
 // startedAt is known to about 10 ms, and is reckoned anew for each report.
-constexpr absl::Duration kStartTolerance = absl::Seconds(1);
-
-std::optional<absl::Time> TimeOf(std::string_view text) {
-  absl::Time time;
-  std::string error;
-  const absl::string_view view(text.data(), text.size());
-  if (!absl::ParseTime(absl::RFC3339_full, view, &time, &error)) return std::nullopt;
-  return time;
-}
+constexpr int64_t kStartToleranceMicroseconds = 1000000;
 
 // A report that was made from outside counts pids as whoever asked sees them.
 bool MayHaveSamePid(const Report& before, const Report& after) {
@@ -38,9 +32,9 @@ bool MayHaveSamePid(const Report& before, const Report& after) {
 }
 
 bool AreOfOneProcess(const Report& before, const Report& after) {
-  const std::optional<absl::Time> first = TimeOf(before.process.started_at);
-  const std::optional<absl::Time> second = TimeOf(after.process.started_at);
-  return first && second && absl::AbsDuration(*second - *first) <= kStartTolerance &&
+  const std::optional<int64_t> first = model::MicrosecondsOf(before.process.started_at);
+  const std::optional<int64_t> second = model::MicrosecondsOf(after.process.started_at);
+  return first && second && std::abs(*second - *first) <= kStartToleranceMicroseconds &&
          before.process.hostname == after.process.hostname && MayHaveSamePid(before, after);
 }
 
@@ -91,10 +85,10 @@ std::string IdentityOf(const Descriptor& descriptor) {
 Growth Compare(const Report& before, const Report& after) {
   Growth growth;
   growth.same_process = AreOfOneProcess(before, after);
-  const std::optional<absl::Time> first = TimeOf(before.created_at);
-  const std::optional<absl::Time> second = TimeOf(after.created_at);
+  const std::optional<int64_t> first = model::MicrosecondsOf(before.created_at);
+  const std::optional<int64_t> second = model::MicrosecondsOf(after.created_at);
   if (growth.same_process && first && second) {
-    growth.seconds = absl::ToDoubleSeconds(*second - *first);
+    growth.seconds = static_cast<double>(*second - *first) / 1e6;
   }
 
   std::unordered_map<std::string, size_t> index_of;

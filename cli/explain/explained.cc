@@ -96,9 +96,7 @@ std::string OriginOf(const Report& report, const Descriptor& descriptor) {
                                      : fmt::format("{}: {}", DisplayText(descriptor.attribution),
                                                    DisplayText(descriptor.reason));
   }
-  const std::string call = fmt::format("{}()", DisplayText(descriptor.origin->call));
-  const model::Frame* culprit = report.FrameOf(descriptor);
-  return culprit == nullptr ? call : fmt::format("{} by {}", call, DescribeFrame(*culprit));
+  return DescribeOpening(report, descriptor);
 }
 
 std::string HowJoined(const JoinedComplaint& joined) {

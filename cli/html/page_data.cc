@@ -3,7 +3,6 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <deque>
 #include <initializer_list>
 #include <limits>
@@ -14,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/time.h"
 #include "nlohmann/json.hpp"
 
 namespace fdorigin {
@@ -102,19 +102,7 @@ class RowSet {
   std::vector<const Column*> rows_;
 };
 
-// Microseconds since 1970 of "2026-11-21T21:56:43.089411Z"; kNone where it is no such time.
-int64_t Microseconds(std::string_view text) {
-  const std::string whole(text.substr(0, text.find('.')));
-  std::tm parts = {};
-  const char* end = strptime(whole.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (end == nullptr) return kNone;
-  int64_t microseconds = 0;
-  if (text.size() > whole.size()) {
-    const std::string_view fraction = text.substr(whole.size() + 1, 6);
-    std::from_chars(fraction.data(), fraction.data() + fraction.size(), microseconds);
-  }
-  return timegm(&parts) * 1000000 + microseconds;
-}
+int64_t TimeOf(const model::Call& call) { return model::MicrosecondsOf(call.at).value_or(kNone); }
 
 class PageDataMaker {
  public:
@@ -200,7 +188,7 @@ class PageDataMaker {
   }
 
   void NoteTime(const model::Call* call) {
-    const int64_t at = call == nullptr ? kNone : Microseconds(call->at);
+    const int64_t at = call == nullptr ? kNone : TimeOf(*call);
     if (at != kNone && at < epoch_) epoch_ = at;
   }
 
@@ -237,7 +225,7 @@ class PageDataMaker {
     }
     const int64_t thread = threads_.Add({Text(call.thread.name), call.thread.tid,
                                          Text(call.thread.kind), call.thread.is_virtual ? 1 : 0});
-    const int64_t at = Microseconds(call.at);
+    const int64_t at = TimeOf(call);
     return AddRow(&calls_, {Text(call.call), arguments_.Add(std::move(words)),
                             at == kNone ? kNone : at - epoch_, thread, call.stack,
                             Text(call.java_stack), call.from_fd});

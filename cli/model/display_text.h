@@ -16,6 +16,9 @@ namespace fdorigin {
 // come as \xHH or \u{HHHH}; bytes that are no UTF-8 as \xHH.
 std::string DisplayText(std::string_view text);
 
+// The last part of a path.
+inline std::string_view FileName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
 // Columns of a terminal that `text`, of DisplayText, takes: 2 for East Asian wide characters, 0 for
 // combining ones.
 size_t DisplayWidth(std::string_view text);

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "model/display_text.h"
+
 namespace fdorigin::model {
 namespace {
 
@@ -94,8 +96,6 @@ bool StartsWithOneOf(std::string_view text, const auto& prefixes) {
   return std::any_of(std::begin(prefixes), std::end(prefixes),
                      [text](std::string_view prefix) { return text.starts_with(prefix); });
 }
-
-std::string_view FileName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 std::string_view Folder(std::string_view path) {
   const size_t slash = path.rfind('/');

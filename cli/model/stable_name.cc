@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "fmt/format.h"
+#include "model/display_text.h"
 
 namespace fdorigin::model {
 namespace {
@@ -28,7 +29,7 @@ std::string StableName(const Frame& frame) {
   if (frame.is_java) {
     return fmt::format("{}.{}", StableClass(frame.class_name), StableMethod(frame.method));
   }
-  const std::string_view file = frame.module.substr(frame.module.rfind('/') + 1);
+  const std::string_view file = FileName(frame.module);
   return frame.symbol.empty() ? std::string(file) : fmt::format("{}!{}", file, frame.symbol);
 }
 

@@ -44,9 +44,7 @@ std::string Tell(const Report& report, const Descriptor& descriptor) {
   if (descriptor.origin == nullptr) {
     return text + fmt::format(" ({})", DisplayText(descriptor.attribution));
   }
-  text += fmt::format(": {}()", DisplayText(descriptor.origin->call));
-  const model::Frame* culprit = report.FrameOf(descriptor);
-  return culprit == nullptr ? text : fmt::format("{} by {}", text, DescribeFrame(*culprit));
+  return fmt::format("{}: {}", text, DescribeOpening(report, descriptor));
 }
 
 constexpr std::string_view kKernelsPort =

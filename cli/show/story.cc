@@ -161,7 +161,7 @@ void TellHistory(const Report& report, const Descriptor& descriptor, const Story
     if (is_first) {
       sheet->Item("then", words);
     } else {
-      sheet->Paragraph(Sheet::kTextColumn, Sheet::kTextColumn + 2, words);
+      sheet->More(words);
     }
     is_first = false;
     // The same stack again says nothing.

@@ -1,13 +1,14 @@
 #include "text/describe.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
-#include "absl/time/time.h"
 #include "fmt/format.h"
 #include "model/display_text.h"
+#include "model/time.h"
 
 namespace fdorigin {
 namespace {
@@ -19,15 +20,6 @@ using model::Frame;
 using model::Report;
 using model::Socket;
 using model::Thread;
-
-bool ParseTime(std::string_view text, absl::Time* time) {
-  // absl knows "infinite-future", too.
-  constexpr size_t kShortest = 20;
-  if (text.size() < kShortest || text.back() != 'Z') return false;
-  std::string error;
-  return absl::ParseTime(absl::RFC3339_full, absl::string_view(text.data(), text.size()), time,
-                         &error);
-}
 
 // "[::ffff:10.0.0.7]:5432" is the IPv4 address of a socket that takes both.
 std::string DescribeAddress(std::string_view address) {
@@ -64,8 +56,6 @@ std::string DescribeSocket(const Socket& socket) {
 }
 
 }  // namespace
-
-std::string_view FileName(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 std::string_view SimpleName(std::string_view class_name) {
   // A hidden class has its own number behind a slash.
@@ -136,6 +126,12 @@ std::string DescribeCall(const Call& call, int own_fd) {
   return text + ")";
 }
 
+std::string DescribeOpening(const Report& report, const Descriptor& descriptor) {
+  const std::string call = DisplayText(descriptor.origin->call) + "()";
+  const Frame* culprit = report.FrameOf(descriptor);
+  return culprit == nullptr ? call : fmt::format("{} by {}", call, DescribeFrame(*culprit));
+}
+
 std::string DescribeThread(const Thread& thread) {
   std::string name = DisplayText(thread.name);
   if (thread.is_virtual) return name.empty() ? "a virtual thread" : "virtual thread " + name;
@@ -156,10 +152,10 @@ std::string DescribeTime(const Report& report, std::string_view at) {
 }
 
 std::string DescribeInterval(std::string_view from, std::string_view to) {
-  absl::Time begin;
-  absl::Time end;
-  if (!ParseTime(from, &begin) || !ParseTime(to, &end) || end < begin) return {};
-  const int64_t milliseconds = absl::ToInt64Milliseconds(end - begin);
+  const std::optional<int64_t> begin = model::MicrosecondsOf(from);
+  const std::optional<int64_t> end = model::MicrosecondsOf(to);
+  if (!begin || !end || *end < *begin) return {};
+  const int64_t milliseconds = (*end - *begin) / 1000;
   const int64_t seconds = milliseconds / 1000;
   if (seconds == 0) return fmt::format("{} ms", milliseconds);
   if (seconds < 60) return fmt::format("{}.{} s", seconds, milliseconds % 1000 / 100);

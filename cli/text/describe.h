@@ -29,6 +29,10 @@ std::string DescribePeer(const model::Report& report, const model::Descriptor& d
 // of the descriptor in question is left out.
 std::string DescribeCall(const model::Call& call, int own_fd = -1);
 
+// "socket() by com.example.Harbor.moor (Harbor.java:9)", of one that somebody was seen to open; the
+// call alone where there is no culprit.
+std::string DescribeOpening(const model::Report& report, const model::Descriptor& descriptor);
+
 // "main", "a virtual thread", "thread 4711"; with what it is where that is not a Java thread.
 std::string DescribeThread(const model::Thread& thread);
 
@@ -44,8 +48,7 @@ std::string ShellWord(std::string_view text);
 // "1 descriptor", "3 descriptors".
 std::string Count(size_t count, std::string_view singular, std::string_view plural = {});
 
-// The last part of a path, or of a class's name.
-std::string_view FileName(std::string_view path);
+// The last part of a class's name.
 std::string_view SimpleName(std::string_view class_name);
 
 }  // namespace fdorigin
