@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bitset>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -69,6 +70,24 @@ struct Slotted {
   void* original;
 };
 
+// Tells most names that are not among those that were added, by their first two characters: a JVM
+// imports and looks up hundreds for each that is hooked.
+class Beginnings {
+ public:
+  void Add(std::string_view name) { seen_.set(Bit(name.data())); }
+  bool MayHave(const char* name) const { return seen_.test(Bit(name)); }
+
+ private:
+  static constexpr size_t kBits = 1024;
+  // `name` is not empty, or ends with a null.
+  static size_t Bit(const char* name) {
+    const auto first = static_cast<uint8_t>(name[0]);
+    return first == 0 ? 0 : (first * size_t{37} + static_cast<uint8_t>(name[1])) % kBits;
+  }
+
+  std::bitset<kBits> seen_;
+};
+
 struct State {
   std::timed_mutex mutex;
   std::atomic<bool> again{false};  // somebody asked for a scan, and may not have waited for it
@@ -78,6 +97,7 @@ struct State {
   FactStore* facts = nullptr;
   std::unordered_map<std::string_view, Slotted> functions;
   std::unordered_map<std::string_view, ExtraHook> extras;
+  Beginnings beginnings;  // of the names of both
   std::vector<Known> known;
   std::string java_home;  // with a slash at the end
   unsigned long long adds = 0;
@@ -229,6 +249,7 @@ std::vector<Write> PlanWrites(State& state, const ElfImage& image, const std::st
                               const Pin& pin) {
   std::vector<Write> writes;
   image.VisitImports([&](const char* name, void** slot) {
+    if (!state.beginnings.MayHave(name)) return;
     if (const auto extra = state.extras.find(name); extra != state.extras.end()) {
       if (*extra->second.original == nullptr) *extra->second.original = pin.Resolve(name);
       if (*extra->second.original != nullptr) writes.push_back({slot, extra->second.hook});
@@ -465,7 +486,11 @@ LibcEntries PatchLoadedLibc(EntryMoment moment) {
 
 void Patcher::NoteNativeMethods(NativeMethods* methods) { Get().native_methods = methods; }
 
-void Patcher::AddExtra(const ExtraHook& hook) { Get().extras.emplace(hook.name, hook); }
+void Patcher::AddExtra(const ExtraHook& hook) {
+  State& state = Get();
+  state.extras.emplace(hook.name, hook);
+  state.beginnings.Add(hook.name);
+}
 
 void Patcher::Start(ImageTable* images, StringStore* strings, FactStore* facts, bool libc,
                     EntryMoment moment) {
@@ -489,6 +514,7 @@ void Patcher::Start(ImageTable* images, StringStore* strings, FactStore* facts, 
   for (const LoaderHook& loader : LoaderHooks()) {
     state.functions.emplace(loader.name, Slotted{loader.hook, loader.original});
   }
+  for (const auto& [name, slotted] : state.functions) state.beginnings.Add(name);
   scanning = true;
   Scan(state);
   scanning = false;
@@ -543,7 +569,11 @@ void Patcher::NoteNamespace() {
   }
 }
 
-bool Patcher::IsHooked(const char* name) { return Get().functions.contains(name); }
+bool Patcher::IsHooked(const char* name) {
+  // These do not change once Start() has returned.
+  const State& state = Get();
+  return state.beginnings.MayHave(name) && state.functions.contains(name);
+}
 
 void* Patcher::HookFor(const char* name, void* found) {
   // The map does not change once Start() has returned.

@@ -178,8 +178,10 @@ void Agent::NoteProcess(EntryMoment moment) {
   for (const std::string& word : CommandLine()) facts.Note(FactKind::kCommandWord, word);
   FactNumbers& numbers = facts.numbers();
   numbers.pid.store(getpid());
-  numbers.started_at_ns.store(ProcessStartNs().value_or(0));
-  numbers.start_ticks.store(ProcessStartTicks().value_or(0));
+  if (const std::optional<uint64_t> ticks = ProcessStartTicks()) {
+    numbers.start_ticks.store(*ticks);
+    numbers.started_at_ns.store(NsOfTicks(*ticks).value_or(0));
+  }
   numbers.since_startup.store(moment == EntryMoment::kStart);
   numbers.libc_entries.store(options_.libc);
 }
@@ -339,7 +341,7 @@ void Agent::ReadVm(JNIEnv* jni, jthread thread) {
   }
   OnThreadStart(jni, thread);
   reporter_.ReadJvmInfo();
-  if (has_vm_tables_) NameEarlyThreads(vm_, jvmti_, jni);
+  if (has_vm_tables_) NameEarlyThreads(vm_, jvmti_, jni, thread);
   java_walker_.Start();
   walk_check_.Start(jni, facts.hotspot);
 }

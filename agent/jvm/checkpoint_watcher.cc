@@ -15,6 +15,8 @@
 #include "interpose/recorder.h"
 #include "jvm/guarded.h"
 #include "jvm/throwables.h"
+#include "jvm/vm_facts.h"
+#include "stack/vm_structs.h"
 
 namespace fdorigin {
 namespace {
@@ -75,7 +77,7 @@ constexpr const char* kNativeName = "checkpointRestore0";
 bool WrapNative(JNIEnv* jni, jclass type, std::string_view class_name, char* name,
                 char* signature) {
   std::string symbol = "Java_";
-  for (const char c : class_name) symbol += c == '.' ? '_' : c;
+  for (const char c : class_name) symbol += c == '/' ? '_' : c;
   symbol.append("_").append(kNativeName);
   void* original = FindExport(symbol.c_str());
   if (original == nullptr) return false;
@@ -130,36 +132,24 @@ const char* ClassForCode(bool mirrored, jint code) {
                      : "jdk.crac.impl.CheckpointOpenResourceException";
 }
 
-// A class of the boot loader, where CRaC's own are; null where there is none. Does not initialise
-// it, unlike FindClass, and asks no class path, which would open all its jars.
-jclass FindBootClass(JNIEnv* jni, const char* dotted_name) {
+// As Class.forName does, with an exception and its stack trace for a class that is not there.
+jclass FindBootClassInJava(JNIEnv* jni, const char* name) {
+  std::string dotted = name;
+  std::replace(dotted.begin(), dotted.end(), '/', '.');
   jclass found = nullptr;
   if (jni->PushLocalFrame(8) == 0) {
-    jstring name = jni->NewStringUTF(dotted_name);
-    // HotSpot's answers null, where Class.forName makes an exception with its stack trace.
-    jclass loader = jni->FindClass("jdk/internal/loader/BootLoader");
-    jmethodID load = loader == nullptr
-                         ? nullptr
-                         : jni->GetStaticMethodID(loader, "loadClassOrNull",
-                                                  "(Ljava/lang/String;)Ljava/lang/Class;");
-    jobject type = nullptr;
-    if (load != nullptr && name != nullptr) {
-      type = jni->CallStaticObjectMethod(loader, load, name);
-    } else if (name != nullptr) {
-      jni->ExceptionClear();
-      jclass class_type = jni->FindClass("java/lang/Class");
-      jmethodID for_name =
-          class_type == nullptr
-              ? nullptr
-              : jni->GetStaticMethodID(
-                    class_type, "forName",
-                    "(Ljava/lang/String;ZLjava/lang/ClassLoader;)Ljava/lang/Class;");
+    const jstring text = jni->NewStringUTF(dotted.c_str());
+    const jclass type = jni->FindClass("java/lang/Class");
+    const jmethodID for_name =
+        type == nullptr
+            ? nullptr
+            : jni->GetStaticMethodID(
+                  type, "forName", "(Ljava/lang/String;ZLjava/lang/ClassLoader;)Ljava/lang/Class;");
+    if (for_name != nullptr && text != nullptr) {
       const jboolean initialize = JNI_FALSE;
-      if (for_name != nullptr) {
-        type = jni->CallStaticObjectMethod(class_type, for_name, name, initialize, nullptr);
-      }
+      found = static_cast<jclass>(
+          jni->CallStaticObjectMethod(type, for_name, text, initialize, nullptr));
     }
-    if (!jni->ExceptionCheck()) found = static_cast<jclass>(type);
     jni->ExceptionClear();
     found = static_cast<jclass>(jni->PopLocalFrame(found));
   }
@@ -167,8 +157,23 @@ jclass FindBootClass(JNIEnv* jni, const char* dotted_name) {
   return found;
 }
 
-bool HasBootClass(JNIEnv* jni, const char* dotted_name) {
-  jclass found = FindBootClass(jni, dotted_name);
+// libjvm's own look-up of such a class, by which the java launcher finds its helper (HotSpot:
+// prims/jvm.cpp, "JVM_FindClassFromBootLoader"). It runs no Java code. Null on other VMs.
+using FindBootClassFunction = jclass(JNIEnv* jni, const char* name);
+constinit FindBootClassFunction* find_boot_class = nullptr;
+
+// A class of the boot loader, where CRaC's own are, by a name with slashes; null where there is
+// none. Does not initialise it, unlike FindClass, and asks no class path, which would open all its
+// jars.
+jclass FindBootClass(JNIEnv* jni, const char* name) {
+  if (find_boot_class == nullptr) return FindBootClassInJava(jni, name);
+  jclass found = find_boot_class(jni, name);
+  jni->ExceptionClear();
+  return found;
+}
+
+bool HasBootClass(JNIEnv* jni, const char* name) {
+  jclass found = FindBootClass(jni, name);
   if (found == nullptr) return false;
   jni->DeleteLocalRef(found);
   return true;
@@ -290,15 +295,19 @@ void CheckpointWatcher::AddHooks() {
 
 void CheckpointWatcher::Start(JNIEnv* jni) {
   jni->GetJavaVM(&java_vm);
-  if (openj9_.Start() || HasBootClass(jni, "openj9.internal.criu.InternalCRIUSupport") ||
-      HasBootClass(jni, "org.eclipse.openj9.criu.CRIUSupport")) {
+  if (HasVmTables(java_vm)) {
+    find_boot_class = reinterpret_cast<FindBootClassFunction*>(
+        JvmLibrary(java_vm).Find("JVM_FindClassFromBootLoader"));
+  }
+  if (openj9_.Start() || HasBootClass(jni, "openj9/internal/criu/InternalCRIUSupport") ||
+      HasBootClass(jni, "org/eclipse/openj9/criu/CRIUSupport")) {
     // Its jdk.crac is a cloak of the same native.
     has_criu_ = true;
     jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_NATIVE_METHOD_BIND, nullptr);
     return;
   }
-  mirrored_ = HasBootClass(jni, "jdk.internal.crac.mirror.Core");
-  if (!mirrored_ && !HasBootClass(jni, "jdk.crac.Core") && !HasBootClass(jni, "javax.crac.Core")) {
+  mirrored_ = HasBootClass(jni, "jdk/internal/crac/mirror/Core");
+  if (!mirrored_ && !HasBootClass(jni, "jdk/crac/Core") && !HasBootClass(jni, "javax/crac/Core")) {
     return;
   }
   has_crac_ = true;
@@ -312,7 +321,7 @@ std::string CheckpointWatcher::StartLate(JNIEnv* jni) {
   if (has_criu_) return "they are not seen where one was tried before the agent came";
   if (!has_crac_) return {};
   bool seen = original_jvm_checkpoint != nullptr;
-  for (const char* name : {"jdk.internal.crac.mirror.Core", "jdk.crac.Core", "javax.crac.Core"}) {
+  for (const char* name : {"jdk/internal/crac/mirror/Core", "jdk/crac/Core", "javax/crac/Core"}) {
     seen = WrapBoundNative(jni, name) || seen;
   }
   if (!seen) return "it was bound to its native before the agent came, which nothing leads to";
@@ -354,8 +363,8 @@ bool CheckpointWatcher::WrapBoundNative(JNIEnv* jni, const char* class_name) {
 // unless somebody has done it before.
 void CheckpointWatcher::ArmExceptions(JNIEnv* jni) {
   jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_CLASS_PREPARE, nullptr);
-  for (const char* name : {"jdk.internal.crac.mirror.CheckpointException",
-                           "jdk.crac.CheckpointException", "javax.crac.CheckpointException"}) {
+  for (const char* name : {"jdk/internal/crac/mirror/CheckpointException",
+                           "jdk/crac/CheckpointException", "javax/crac/CheckpointException"}) {
     jclass type = FindBootClass(jni, name);
     if (type == nullptr) continue;
     jint status = 0;
@@ -511,7 +520,7 @@ bool CheckpointWatcher::IsSeen(JNIEnv* jni, jobject exception) {
 // and those of earlier attempts may still be about.
 std::vector<SuppressedException> CheckpointWatcher::FindJavaFailures(JNIEnv* jni) {
   std::vector<SuppressedException> longest;
-  jclass type = FindBootClass(jni, "jdk.internal.crac.mirror.CheckpointException");
+  jclass type = FindBootClass(jni, "jdk/internal/crac/mirror/CheckpointException");
   void* found = nullptr;
   if (type == nullptr || java_vm->GetEnv(&found, JVMTI_VERSION_1_2) != JNI_OK) return longest;
   // An environment of its own: the capability costs something, and the tags go with it.

@@ -26,7 +26,7 @@ bool ReadOwnMemory(uint64_t address, T* value) {
 
 class ThreadIds {
  public:
-  ThreadIds(JavaVM* vm, JNIEnv* jni) : java_threads_(jni) {
+  ThreadIds(JavaVM* vm, JNIEnv* jni, jthread any) : java_threads_(jni, any) {
     const VmTables tables{JvmLibrary(vm)};
     os_thread_ = tables.Offset("Thread", "_osthread");
     if (os_thread_ < 0) os_thread_ = tables.Offset("JavaThread", "_osthread");
@@ -62,8 +62,8 @@ bool IsAlive(jvmtiEnv* jvmti, jthread thread) {
 
 }  // namespace
 
-void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni) {
-  const ThreadIds ids(vm, jni);
+void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread current) {
+  const ThreadIds ids(vm, jni, current);
   jint count = 0;
   jthread* threads = nullptr;
   if (!ids.known() || jvmti->GetAllThreads(&count, &threads) != JVMTI_ERROR_NONE) return;

@@ -13,7 +13,8 @@
 
 namespace fdorigin {
 
-void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni);
+// `current`: the current thread's java.lang.Thread.
+void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread current);
 
 }  // namespace fdorigin
 

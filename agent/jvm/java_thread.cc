@@ -16,11 +16,11 @@ std::optional<std::string> ThreadName(jvmtiEnv* jvmti, JNIEnv* jni, jthread thre
   return name;
 }
 
-JavaThreadField::JavaThreadField(JNIEnv* jni) : jni_(jni) {
-  jclass type = jni->FindClass("java/lang/Thread");
-  if (type != nullptr) field_ = jni->GetFieldID(type, "eetop", "J");
+JavaThreadField::JavaThreadField(JNIEnv* jni, jthread any) : jni_(jni) {
+  jclass type = jni->GetObjectClass(any);
+  field_ = jni->GetFieldID(type, "eetop", "J");
   jni->ExceptionClear();
-  if (type != nullptr) jni->DeleteLocalRef(type);
+  jni->DeleteLocalRef(type);
 }
 
 uint64_t JavaThreadField::Of(jthread thread) const {

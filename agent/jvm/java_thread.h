@@ -20,7 +20,9 @@ std::optional<std::string> ThreadName(jvmtiEnv* jvmti, JNIEnv* jni, jthread thre
 // Thread.eetop: the address of HotSpot's own JavaThread.
 class JavaThreadField {
  public:
-  explicit JavaThreadField(JNIEnv* jni);
+  // `any`: some thread, of whose class or superclass it is a field. (FindClass would have Java code
+  // of the application's class loader run.)
+  JavaThreadField(JNIEnv* jni, jthread any);
 
   bool known() const { return field_ != nullptr; }
 

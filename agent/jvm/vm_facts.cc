@@ -13,7 +13,7 @@ namespace {
 
 // The JNIEnv is a part of the VM's own JavaThread. -1 where that is not known.
 ptrdiff_t FindEnvOffset(JNIEnv* jni, jthread thread) {
-  const JavaThreadField java_threads(jni);
+  const JavaThreadField java_threads(jni, thread);
   const uint64_t java_thread = java_threads.known() ? java_threads.Of(thread) : 0;
   const uint64_t distance = reinterpret_cast<uint64_t>(jni) - java_thread;
   constexpr uint64_t kLargestJavaThread = 1 << 16;

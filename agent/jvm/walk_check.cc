@@ -73,24 +73,22 @@ bool WalkCheck::ListenToClasses(JNIEnv* jni) {
 // prepare a class that is hardly ever there yet. The first is in the archive of classes that JDKs
 // are built with, and is not parsed.
 void WalkCheck::LoadSomeClass(JNIEnv* jni) {
-  const jclass type = jni->FindClass("java/lang/Class");
-  const jmethodID for_name =
-      type == nullptr
-          ? nullptr
-          : jni->GetStaticMethodID(type, "forName", "(Ljava/lang/String;)Ljava/lang/Class;");
   for (const char* name :
        {"java.io.DataInputStream", "java.util.TooManyListenersException", "java.io.CharArrayReader",
         "java.text.StringCharacterIterator", "java.util.zip.Adler32"}) {
-    if (for_name == nullptr || walker_->trust() != JavaWalker::Trust::kUntried) break;
+    if (walker_->trust() != JavaWalker::Trust::kUntried || jni->PushLocalFrame(8) != 0) break;
     const jstring text = jni->NewStringUTF(name);
-    const jobject loaded =
-        text == nullptr ? nullptr : jni->CallStaticObjectMethod(type, for_name, text);
+    if (text != nullptr) {
+      // The class of a class: FindClass would have Java code of a class loader run.
+      const jclass type = jni->GetObjectClass(jni->GetObjectClass(text));
+      const jmethodID for_name =
+          jni->GetStaticMethodID(type, "forName", "(Ljava/lang/String;)Ljava/lang/Class;");
+      if (for_name != nullptr) jni->CallStaticObjectMethod(type, for_name, text);
+    }
     jni->ExceptionClear();
-    jni->DeleteLocalRef(loaded);
-    jni->DeleteLocalRef(text);
+    jni->PopLocalFrame(nullptr);
   }
   jni->ExceptionClear();
-  jni->DeleteLocalRef(type);
 }
 
 // Every one of the first, then ever fewer: they tell less and less, and a JVM starts with hundreds.

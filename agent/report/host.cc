@@ -63,14 +63,18 @@ std::optional<uint64_t> ProcessStartTicks(const std::string& proc) {
   return ticks;
 }
 
-std::optional<int64_t> ProcessStartNs(const std::string& proc) {
-  const std::optional<uint64_t> ticks = ProcessStartTicks(proc);
+std::optional<int64_t> NsOfTicks(uint64_t ticks) {
   const long per_second = sysconf(_SC_CLK_TCK);
-  if (!ticks || per_second <= 0) return std::nullopt;
+  if (per_second <= 0) return std::nullopt;
   // Ticks since boot, suspended time included. What /proc/stat calls btime is this same difference,
   // cut to whole seconds.
   const int64_t boot_ns = NowNs(CLOCK_REALTIME) - NowNs(CLOCK_BOOTTIME);
-  return boot_ns + static_cast<int64_t>(*ticks) * (kNsPerSecond / per_second);
+  return boot_ns + static_cast<int64_t>(ticks) * (kNsPerSecond / per_second);
+}
+
+std::optional<int64_t> ProcessStartNs(const std::string& proc) {
+  const std::optional<uint64_t> ticks = ProcessStartTicks(proc);
+  return ticks ? NsOfTicks(*ticks) : std::nullopt;
 }
 
 }  // namespace fdorigin

@@ -32,7 +32,8 @@ std::vector<std::string> CommandLine(const std::string& proc = "/proc/self");
 // this process, and another one after criu has made it again.
 std::optional<uint64_t> ProcessStartTicks(const std::string& proc = "/proc/self");
 
-// When the process started, in nanoseconds since 1970, to about 10 ms.
+// The same in nanoseconds since 1970, to about 10 ms.
+std::optional<int64_t> NsOfTicks(uint64_t ticks);
 std::optional<int64_t> ProcessStartNs(const std::string& proc = "/proc/self");
 
 }  // namespace fdorigin

@@ -379,8 +379,15 @@ const char* VmTables::Table::FindByName(const char* wanted) const {
 }
 
 const char* VmTables::FindField(const char* type, const char* field) const {
-  return fields_.Search([=, this](const char* entry, const char* type_name) {
-    return IsNamed(type_name, type) && IsNamed(ReadAt<const char*>(entry, field_name_), field);
+  // The fields of a type stand together, mostly with one string for its name.
+  const char* seen = nullptr;
+  bool is_type = false;
+  return fields_.Search([=, this](const char* entry, const char* type_name) mutable {
+    if (type_name != seen) {
+      seen = type_name;
+      is_type = IsNamed(type_name, type);
+    }
+    return is_type && IsNamed(ReadAt<const char*>(entry, field_name_), field);
   });
 }
 
