@@ -89,6 +89,7 @@ class HotspotWalker::Pass {
   Pass(HotspotWalker* walker, uint64_t thread, uint64_t sp, JavaFrame* frames, int max)
       : walker_(walker),
         layout_(walker->layout_),
+        thread_(thread),
         low_(sp),
         high_(Load<uint64_t>(thread, layout_.thread_stack_base)),
         frames_(frames),
@@ -158,6 +159,7 @@ class HotspotWalker::Pass {
   HOOK_SAFE Step Nmethod(const Cursor& at, uint64_t blob, bool innermost);
 
   HOOK_SAFE bool IsNmethod(uint64_t blob) const;
+  HOOK_SAFE bool IsUpcallStub(uint64_t blob) const;
   HOOK_SAFE bool IsDeoptimized(uint64_t blob, uint64_t pc) const;
   HOOK_SAFE uint64_t CodeBegin(uint64_t blob) const;
   HOOK_SAFE int Decode(uint64_t blob, uint64_t pc, JavaFrame* frames, int max,
@@ -165,6 +167,7 @@ class HotspotWalker::Pass {
 
   HotspotWalker* walker_;
   const HotspotLayout& layout_;
+  const uint64_t thread_;
   uint64_t low_;  // rises from frame to frame
   const uint64_t high_;
   JavaFrame* frames_;
@@ -273,6 +276,12 @@ HotspotWalker::Pass::Step HotspotWalker::Pass::Upcall(const Cursor& at, uint64_t
       !OnStack(Slot(at.fp, kSenderSpSlot))) {
     return Stop(HotspotWalkEnd::kBadStack);
   }
+  if (layout_.upcall_data_thread >= 0) {
+    const uint64_t thread = at.base_sp + data + static_cast<uint64_t>(layout_.upcall_data_thread);
+    if (!OnStack(thread) || Load<uint64_t>(thread) != thread_) {
+      return Stop(HotspotWalkEnd::kUnknownCode);
+    }
+  }
   SetCaller(at, activation);
   *next_anchor = anchor;
   return Step::kNextActivation;
@@ -282,6 +291,12 @@ bool HotspotWalker::Pass::IsNmethod(uint64_t blob) const {
   if (layout_.blob_kind >= 0) return Load<uint8_t>(blob, layout_.blob_kind) == layout_.kind_nmethod;
   const auto* name = Load<const char*>(blob, layout_.blob_name);
   return name != nullptr && (StartsWith(name, "nmethod") || StartsWith(name, "native nmethod"));
+}
+
+bool HotspotWalker::Pass::IsUpcallStub(uint64_t blob) const {
+  if (layout_.blob_kind >= 0) return Load<uint8_t>(blob, layout_.blob_kind) == layout_.kind_upcall;
+  const auto* name = Load<const char*>(blob, layout_.blob_name);
+  return layout_.upcall_name != nullptr && name != nullptr && StartsWith(name, layout_.upcall_name);
 }
 
 uint64_t HotspotWalker::Pass::CodeBegin(uint64_t blob) const {
@@ -311,9 +326,7 @@ HotspotWalker::Pass::Step HotspotWalker::Pass::Blob(Cursor* at, bool innermost,
   if (cached) {
     ++compiled_;
   } else {
-    if (layout_.blob_kind >= 0 && Load<uint8_t>(blob, layout_.blob_kind) == layout_.kind_upcall) {
-      return Upcall(*at, blob, activation, next_anchor);
-    }
+    if (IsUpcallStub(blob)) return Upcall(*at, blob, activation, next_anchor);
     words = Load<int32_t>(blob, layout_.blob_frame_size);
     if (words <= 0 || words > kMaxFrameWords) {
       // A stub without a frame of its own: of those, a stack shows the one to which a virtual

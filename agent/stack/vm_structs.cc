@@ -156,6 +156,18 @@ void ReadCodeCache(Asker* ask, HotspotLayout* layout) {
   if (layout->heap_count == 0) ask->Miss("CodeCache", "_heaps");
 }
 
+// No table of 17 and 21 has the stubs by which native code calls Java (code/codeBlob.hpp). Behind
+// what they share with other blobs are two pointers, then the offset of the frame's data, which
+// begins with the anchor and goes on with the thread. In versions between and after these, until 25
+// has all of it in its tables, the pointers are others, and such a stub is code that is not known.
+void ReadUpcallStubs(Asker* ask, HotspotLayout* layout) {
+  if (layout->feature != 17 && layout->feature != 21) return;
+  layout->upcall_name = layout->feature == 17 ? "optimized_upcall_stub" : "upcall_stub";
+  layout->upcall_frame_data = ask->Size("RuntimeBlob") + 2 * static_cast<int>(kWord);
+  layout->upcall_data_anchor = 0;
+  layout->upcall_data_thread = ask->Size("JavaFrameAnchor");
+}
+
 // What changed from one version to the next is told by which fields there are.
 void ReadBlobs(Asker* ask, HotspotLayout* layout) {
   layout->blob_name = ask->Offset<uint64_t>({"CodeBlob"}, "_name");
@@ -175,6 +187,7 @@ void ReadBlobs(Asker* ask, HotspotLayout* layout) {
         ask->Offset<uint32_t>({"nmethod"}, "_dependencies_offset");
     layout->nmethod_deopt = ask->Offset<uint64_t>({"CompiledMethod"}, "_deopt_handler_begin");
     layout->nmethod_deopt_mh = ask->Offset<uint64_t>({"CompiledMethod"}, "_deopt_mh_handler_begin");
+    ReadUpcallStubs(ask, layout);
   } else {
     layout->blob_kind = ask->Offset<uint8_t>({"CodeBlob"}, "_kind");
     layout->kind_nmethod = ask->Constant({"CodeBlobKind::Nmethod"});

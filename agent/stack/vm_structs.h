@@ -124,9 +124,11 @@ struct HotspotLayout {
   int anchor_pc = -1;
   int anchor_fp = -1;
   int wrapper_anchor = -1;
-  int upcall_frame_data = -1;        // where the blob says at which offset from sp the data is
-  int upcall_data_anchor = -1;       // where the anchor is in that data
-  uint64_t call_stub_return_pc = 0;  // the pc of every entry frame
+  int upcall_frame_data = -1;         // where the blob says at which offset from sp the data is
+  int upcall_data_anchor = -1;        // where the anchor is in that data
+  int upcall_data_thread = -1;        // and the thread, which has to be this one; until 21
+  const char* upcall_name = nullptr;  // of the blob, where its kind does not tell
+  uint64_t call_stub_return_pc = 0;   // the pc of every entry frame
   const uint64_t* continuation_return_pc = nullptr;  // ContinuationEntry::_return_pc, since 22
   AddressRange interpreter;
 

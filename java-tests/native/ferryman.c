@@ -1,4 +1,4 @@
-/* Natives of org.fdorigin.apps.probes.Ferryman: a socket, a call back into Java, and a library that
+/* Natives of org.fdorigin.apps.probes.Ferryman: a socket, calls back into Java, and a library that
  * is gone when its socket still is there. */
 #include <dlfcn.h>
 #include <jni.h>
@@ -17,6 +17,14 @@ int ferryman_socket(void) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   __asm__ volatile("" : "+r"(fd) : : "memory");
   return fd;
+}
+
+/* For the foreign function interface. */
+int ferryman_hoist(int (*up)(int), int floor);
+int ferryman_hoist(int (*up)(int), int floor) {
+  int reached = up(floor);
+  __asm__ volatile("" : "+r"(reached) : : "memory");
+  return reached;
 }
 
 JNIEXPORT jint JNICALL Java_org_fdorigin_apps_probes_Ferryman_cross(JNIEnv* env, jclass self) {

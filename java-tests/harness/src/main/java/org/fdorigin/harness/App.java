@@ -25,6 +25,7 @@ public enum App {
   REGISTRY("probes", "org.fdorigin.apps.probes.Registry"),
   FALCONER("probes", "org.fdorigin.apps.probes.Falconer"),
   KESTREL("probes", "org.fdorigin.apps.probes.Kestrel"),
+  LIFTBOY("probes", "org.fdorigin.apps.probes.Liftboy"),
   SMUGGLER("probes", "org.fdorigin.apps.probes.Smuggler"),
   SPELUNKER("probes", "org.fdorigin.apps.probes.Spelunker"),
   SPRINTER("probes", "org.fdorigin.apps.probes.Sprinter"),

@@ -3,9 +3,14 @@ package org.fdorigin.tests;
 import static org.fdorigin.harness.JvmUnderTest.number;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
+import java.util.List;
+import java.util.stream.IntStream;
 import org.fdorigin.harness.App;
+import org.fdorigin.harness.Build;
 import org.fdorigin.harness.EachJdk;
 import org.fdorigin.harness.Generation;
 import org.fdorigin.harness.Jdk;
@@ -15,11 +20,13 @@ import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
+import org.fdorigin.harness.Testimony;
 import org.junit.jupiter.api.Tag;
 
 /**
  * A call of libc through an address that was looked up, from generated code and past every import:
- * seen at libc's entry, and without that by what dlsym answers.
+ * seen at libc's entry, and without that by what dlsym answers. And a call back into Java, of which
+ * both sides are shown.
  */
 @RequiresAgent
 @RequiresHotspot
@@ -27,12 +34,15 @@ import org.junit.jupiter.api.Tag;
 @Tag("matrix")
 class ForeignFunctionTest {
 
-  @EachJdk(value = 25, since = 22)
+  private static final String INCUBATOR = "--add-modules=jdk.incubator.foreign";
+  private static final String HOISTS = "ferryman_hoist";
+
+  @EachJdk(value = 25, since = 21)
   void aDowncallIsSeenAtLibcsEntry(Jdk jdk) throws IOException {
     check(jdk, "libc=on");
   }
 
-  @EachJdk(value = 25, since = 22)
+  @EachJdk(value = 25, since = 21)
   void aDowncallIsSeenThroughDlsym(Jdk jdk) throws IOException {
     check(jdk, "libc=off");
   }
@@ -45,6 +55,86 @@ class ForeignFunctionTest {
   @EachJdk(17)
   void jnaAndJnrAreSeenThroughDlsym(Jdk jdk) throws IOException {
     checkLibraries(jdk, "libc=off");
+  }
+
+  /** With the native function between the Java frames on both sides of it. */
+  @EachJdk(value = 25, since = 21)
+  void anUpcallIsShownInItsPlace(Jdk jdk) throws IOException {
+    checkSandwich(ride(jdk, "cold"));
+  }
+
+  @EachJdk(value = 25, since = 21)
+  void anUpcallThatIsGoneOftenIsShownInItsPlace(Jdk jdk) throws IOException {
+    checkSandwich(ride(jdk, "warm"));
+  }
+
+  @EachJdk(17)
+  void anUpcallOfTheIncubatorIsShownInItsPlace(Jdk jdk) throws IOException {
+    // The way down is the stub's that newer JDKs always have only where it was compiled.
+    checkSandwich(ride(incubating(jdk), "warm", INCUBATOR, "-Xbatch"));
+  }
+
+  /** Until then the JVM calls down by code whose frame none of its tables tells. */
+  @EachJdk(17)
+  void belowWhatTheIncubatorCallsUncompiledIsAGap(Jdk jdk) throws IOException {
+    List<Report.Frame> stack = ride(incubating(jdk), "cold", INCUBATOR, "-Xint");
+    List<Integer> gaps =
+        IntStream.range(0, stack.size())
+            .filter(i -> stack.get(i).json().path("gap").asBoolean())
+            .boxed()
+            .toList();
+    assertEquals(1, gaps.size(), stack::toString);
+    Report.Frame below = stack.get(gaps.get(0) + 1);
+    assertEquals("jdk.internal.foreign.abi.ProgrammableInvoker.invokeNative", below.name());
+    assertTrue(stack.stream().noneMatch(f -> f.name().equals(HOISTS)), stack::toString);
+  }
+
+  private static Jdk incubating(Jdk jdk) {
+    assumeTrue(jdk.feature() == 17, "only JDK 17 has it in the incubator, and this knows it there");
+    return jdk;
+  }
+
+  private static void checkSandwich(List<Report.Frame> stack) {
+    assertTrue(stack.stream().noneMatch(f -> f.json().has("gap")), stack::toString);
+    int hoists = stack.stream().map(Report.Frame::name).toList().indexOf(HOISTS);
+    assertTrue(hoists > 0, stack::toString);
+    assertTrue(stack.get(hoists - 1).java() && stack.get(hoists + 1).java(), stack::toString);
+    int up = indexOf(stack, "alightEightyTwo");
+    int down = indexOf(stack, "hoistEightyOne");
+    assertTrue(up < hoists && hoists < down, stack::toString);
+    assertEquals(App.LIFTBOY.line("up"), stack.get(up).line());
+    assertEquals(App.LIFTBOY.line("down"), stack.get(down).line());
+    assertTrue(!stack.get(stack.size() - 1).java(), stack::toString);
+  }
+
+  private static int indexOf(List<Report.Frame> stack, String method) {
+    String name = App.LIFTBOY.mainClass() + "." + method;
+    return stack.stream().map(Report.Frame::name).toList().indexOf(name);
+  }
+
+  /** What is seen of the socket, its Java frames being those of the Throwable made beside it. */
+  private static List<Report.Frame> ride(Jdk jdk, String command, String... options)
+      throws IOException {
+    JvmUnderTest.Builder builder =
+        JvmUnderTest.of(jdk, App.LIFTBOY)
+            .agent()
+            .standin(Generation.G3)
+            .jvm("-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames")
+            .jvm("--enable-native-access=ALL-UNNAMED")
+            .jvm(options)
+            .app("--hold", "--library=" + Build.natives().resolve("libferryman.so"));
+    try (JvmUnderTest jvm = builder.start()) {
+      String name = jvm.ready().get("vm");
+      assumeFalse(name.contains("Zero"), "Zero has no foreign function interface");
+      Testimony said = Testimony.parse(jvm.command(command).get("opened"));
+      Kernel kernel = Kernel.of(jvm.pid());
+      assertTrue(jvm.checkpoint(1).failed(), jvm::transcript);
+      Report.Call origin = said.origin(jvm.report(1), kernel);
+      assertEquals("complete", origin.json().path("javaStack").asText());
+      assertEquals(said.frames(), said.below(origin));
+      assertEquals(0, jvm.exit(), jvm::transcript);
+      return origin.stack();
+    }
   }
 
   /** Both have a library of their own that takes the function's address from dlsym. */

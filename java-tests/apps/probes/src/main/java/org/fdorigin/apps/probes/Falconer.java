@@ -10,7 +10,7 @@ import org.fdorigin.apps.console.Console;
 
 /**
  * Calls the C library's {@code socket} by its address, through the foreign function interface of
- * JDK 22 and later; by reflection, since this is compiled for an earlier one.
+ * JDK 21 and later; by reflection, since this is compiled for an earlier one.
  */
 public final class Falconer {
 
