@@ -242,6 +242,7 @@ absl::Status Agent::StartLate(JNIEnv* jni) {
     return absl::InternalError("JVMTI does not know the thread that attaches");
   }
   ReadVm(jni, thread);
+  java_walker_.LearnNames(jni, thread, ThreadName(jvmti_, jni, thread).value_or(""));
   jni->DeleteLocalRef(thread);
   StartHooks(EntryMoment::kRunning);
   // What was loaded between the listing and the hooks of dlopen.
@@ -363,6 +364,8 @@ void Agent::OnThreadStart(JNIEnv* jni, jthread thread) {
   Recorder::NameJavaThread(*name);
   const OwnWork own_work;  // of a process's first thread libc reads /proc/self/maps
   java_walker_.NoteThread();
+  // A carrier of virtual threads, as a rule.
+  if (name->starts_with("ForkJoinPool-")) java_walker_.LearnNames(jni, thread, *name);
 }
 
 // A report may be due when the working directory is another one, so its path is made absolute.

@@ -158,8 +158,19 @@ bool JavaWalker::OnVirtualThread(JNIEnv* env, bool may_block) const {
   return ThreadField<void*>(env, facts_.cont_entry_offset) != nullptr;
 }
 
-void JavaWalker::VirtualThreadName(JNIEnv* env, char* name, size_t size) const {
+void JavaWalker::LearnNames(JNIEnv* env, jthread thread, std::string_view name) {
+  if (!facts_.has_virtual_threads || !facts_.tell_state()) return;
+  names_.Learn(facts_.vm, env, thread, reinterpret_cast<const char*>(env) - facts_.env_offset,
+               name);
+}
+
+void JavaWalker::VirtualThreadName(JNIEnv* env, bool may_block, char* name, size_t size) const {
   name[0] = '\0';
+  // That takes some system calls, and JVMTI none.
+  if (!may_block) {
+    names_.Read(reinterpret_cast<const char*>(env) - facts_.env_offset, name, size);
+    return;
+  }
   jvmtiThreadInfo info = {};
   if (facts_.jvmti->GetThreadInfo(nullptr, &info) != JVMTI_ERROR_NONE) return;
   const size_t length = std::min(std::strlen(info.name), size - 1);

@@ -26,12 +26,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/hook_safe.h"
 #include "base/java_stack_status.h"
 #include "base/string_store.h"
 #include "stack/frame.h"
 #include "stack/hotspot_walker.h"
+#include "stack/thread_name.h"
 
 namespace fdorigin {
 
@@ -87,6 +89,10 @@ class JavaWalker {
   // On a thread that starts, cold: notes where its stack is, if the VM's data does not tell.
   void NoteThread() const;
 
+  // On a thread of Java's that is called `name`, cold: finds out how the names of virtual threads
+  // can be read. Before virtual threads run that open anything; on one of their carriers, say.
+  void LearnNames(JNIEnv* env, jthread thread, std::string_view name);
+
   // Whether the first three facts hold, and `sp`, a stack address of the caller, is on the thread's
   // own stack: kComplete if so, with `env`, else the reason. kNoVmStructs comes with `env` too: all
   // but the third holds, which is then the caller's to prove, as the fourth always is.
@@ -130,8 +136,8 @@ class JavaWalker {
   HOOK_SAFE bool OnVirtualThread(JNIEnv* env, bool may_block) const;
 
   // Copies the name of the virtual thread that is mounted, cut at `size` - 1 bytes; "" where it has
-  // none. Only after Gate() said kComplete, and where Walk() may block.
-  HOOK_SAFE void VirtualThreadName(JNIEnv* env, char* name, size_t size) const;
+  // none, or where it is not known. `may_block` as in Walk(). Only after Gate() said kComplete.
+  HOOK_SAFE void VirtualThreadName(JNIEnv* env, bool may_block, char* name, size_t size) const;
 
   // How many frames of `max`, in two copies, the rest of the thread's stack has room for.
   HOOK_SAFE int DepthThatFits(JNIEnv* env, uint64_t sp, int max) const;
@@ -152,6 +158,7 @@ class JavaWalker {
 
   HotspotWalker* hotspot_;
   StringStore* strings_;
+  ThreadNameReader names_;
   bool can_read_ = false;
   std::atomic<Trust> trust_{Trust::kUntried};
   VmFacts facts_;

@@ -199,8 +199,8 @@ void StackRecorder::ProveNativeState(bool may_block, NativePart* native,
   if (activations.compiled > 0 && may_block) {
     if (const auto check = check_.load(std::memory_order_acquire)) check(env);
   }
-  if (stack->virtual_thread && may_block) {
-    java_->VirtualThreadName(env, stack->virtual_name, sizeof(stack->virtual_name));
+  if (stack->virtual_thread) {
+    java_->VirtualThreadName(env, may_block, stack->virtual_name, sizeof(stack->virtual_name));
   }
 }
 

@@ -1,5 +1,6 @@
 package org.fdorigin.tests;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -18,6 +19,7 @@ import org.fdorigin.harness.Report;
 import org.fdorigin.harness.RequiresAgent;
 import org.fdorigin.harness.RequiresHotspot;
 import org.fdorigin.harness.RequiresStandin;
+import org.fdorigin.harness.Shell;
 import org.fdorigin.harness.Testimony;
 import org.junit.jupiter.api.Tag;
 
@@ -49,15 +51,109 @@ class VirtualThreadsTest {
     see(jdk, "-Xint");
   }
 
+  /** Also where nobody may be asked for it: by a JNI library, which might hold a lock. */
+  @EachJdk(value = 25, since = 21)
+  @RequiresHotspot
+  void theirNamesAreKnown(Jdk jdk) throws IOException {
+    try (JvmUnderTest jvm = start(jdk)) {
+      jvm.ready();
+      List<Testimony> all = Testimony.parseAll(jvm.command("names").get("opened"));
+      assertEquals(5, all.size(), all::toString);
+      report(jvm, 1);
+      for (Testimony said : all) {
+        assertEquals(namesCanBeRead(jdk) ? kept(said.thread()) : "", name(said));
+      }
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
+  @EachJdk(value = 25, since = 21)
+  @RequiresHotspot
+  void theirNamesAreKnownToALateAgent(Jdk jdk) throws IOException {
+    try (JvmUnderTest jvm = builder(jdk).start()) {
+      jvm.ready();
+      drift(jvm, "fresh-jni"); // from now on there is a carrier
+      String option = "report=" + jvm.folder().resolve("fdorigin-%p-%n.json");
+      assertEquals(0, Shell.fdorigin("attach", jvm.pid(), option).end().status());
+      Testimony said = drift(jvm, "fresh-jni");
+      report(jvm, 1);
+      assertEquals(namesCanBeRead(jdk) ? "drifter" : "", name(said));
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
+  @EachJdk(value = 25, since = 21)
+  @RequiresHotspot
+  void noneHasAnothersNameWhileObjectsMove(Jdk jdk) throws IOException {
+    storm(jdk, "-Xmx64m");
+  }
+
+  @EachJdk(value = 25, since = 21)
+  @RequiresHotspot
+  void norWithOtherCollectors(Jdk jdk) throws IOException {
+    storm(jdk, "-XX:+UseSerialGC", "-Xmx64m");
+    storm(jdk, "-XX:+UseParallelGC", "-Xmx64m");
+  }
+
+  private void storm(Jdk jdk, String... options) throws IOException {
+    try (JvmUnderTest jvm = start(jdk, options)) {
+      jvm.ready();
+      List<Testimony> all = Testimony.parseAll(jvm.command("storm").get("opened"));
+      report(jvm, 1);
+      int named = 0;
+      for (Testimony said : all) {
+        String name = name(said);
+        assertTrue(name.isEmpty() || name.equals(said.thread()), () -> said + " is called " + name);
+        named += name.isEmpty() ? 0 : 1;
+      }
+      int least = namesCanBeRead(jdk) ? all.size() / 4 : 0;
+      assertTrue(named >= least, "only " + named + " have a name");
+      assertEquals(0, jvm.exit(), jvm::transcript);
+    }
+  }
+
+  /** Where collectors move objects in pauses, which the agent can see. */
+  private static boolean namesCanBeRead(Jdk jdk) {
+    return !jdk.options().contains("-XX:+UseZGC") && !jdk.options().contains("-XX:+UseShenandoahGC");
+  }
+
+  /** As much of a name as a record has room for, in UTF-8. */
+  private static String kept(String name) {
+    int end = name.length();
+    while (name.substring(0, end).getBytes(UTF_8).length > 63) {
+      end--;
+    }
+    return name.substring(0, end);
+  }
+
+  private String name(Testimony said) {
+    return checkThread(said).json().path("thread").path("name").asText();
+  }
+
+  private static JvmUnderTest start(Jdk jdk, String... options) throws IOException {
+    return builder(jdk).agent().jvm(options).start();
+  }
+
+  private static JvmUnderTest.Builder builder(Jdk jdk) throws IOException {
+    return JvmUnderTest.of(jdk, App.DRIFTER)
+        .standin(Generation.G3)
+        .jvm("-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames")
+        // So that a virtual thread goes on where it was: the record is its carrier's.
+        .jvm("-Djdk.virtualThreadScheduler.parallelism=1")
+        .jvm("-Djdk.virtualThreadScheduler.maxPoolSize=1")
+        .app("--hold", "--library=" + Build.natives().resolve("libferryman.so"));
+  }
+
+  private Attempt report(JvmUnderTest jvm, int number) throws IOException {
+    kernel = Kernel.of(jvm.pid());
+    Attempt attempt = jvm.checkpoint(1);
+    assertTrue(attempt.failed(), jvm::transcript);
+    report = jvm.report(number);
+    return attempt;
+  }
+
   private void see(Jdk jdk, String... options) throws IOException {
-    try (JvmUnderTest jvm =
-        JvmUnderTest.of(jdk, App.DRIFTER)
-            .agent()
-            .standin(Generation.G3)
-            .jvm("-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames")
-            .jvm(options)
-            .app("--hold", "--library=" + Build.natives().resolve("libferryman.so"))
-            .start()) {
+    try (JvmUnderTest jvm = start(jdk, options)) {
       jvm.ready();
       // On 21 a monitor pins, and a yield with one held does nothing.
       boolean monitorPins = jdk.feature() < 24;
@@ -73,15 +169,16 @@ class VirtualThreadsTest {
       // are part of those of the thread, and more than are compared.
       assertEquals("failed", jvm.command("surface").get("opened"));
       jvm.report(1);
-      kernel = Kernel.of(jvm.pid());
-      Attempt attempt = jvm.checkpoint(1);
-      assertTrue(attempt.failed(), jvm::transcript);
-      report = jvm.report(2);
+      Attempt attempt = report(jvm, 2);
       FailureJoin.check(report, attempt, kernel);
       checkJdk(freshJdk);
       checkJdk(yieldedJdk);
       checkJdk(monitorJdk);
       checkJdk(pinnedJdk);
+      String name = namesCanBeRead(jdk) ? "drifter" : "";
+      for (Testimony said : List.of(freshJni, yieldedJni, monitorJni, pinnedJni)) {
+        assertEquals(name, name(said));
+      }
       checkJni(freshJni, false);
       checkJni(yieldedJni, true);
       checkJni(monitorJni, !monitorPins);

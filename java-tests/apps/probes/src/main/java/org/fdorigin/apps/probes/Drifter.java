@@ -1,10 +1,13 @@
 package org.fdorigin.apps.probes;
 
 import java.io.IOException;
-import java.lang.reflect.Method;
 import java.nio.channels.ServerSocketChannel;
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
+import java.util.StringJoiner;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.crac.CheckpointException;
 import org.crac.Core;
 import org.crac.RestoreException;
@@ -15,10 +18,23 @@ import org.fdorigin.apps.console.Console;
  * monitor held, and with a native frame beneath ({@code --library=PATH}), which pins the thread to
  * its carrier; by the JDK and by a JNI library. With {@code surface} one of them asks for a
  * checkpoint, far above the frames that it left in the heap.
+ *
+ * <p>With {@code names} some of other names open by the JNI library, and with {@code storm} many,
+ * while garbage is collected.
  */
 public final class Drifter {
 
   private static final int DEPTH = 60;
+  private static final int STORM = 300;
+
+  /** Of one byte each, of two, of surrogates, and longer than what is kept; and none. */
+  private static final List<String> NAMES =
+      List.of(
+          "beachcomber",
+          "Strandl\u00e4ufer",
+          "\u6f02\u6d41\u8005 \ud83d\udef6",
+          "x".repeat(62) + "\u00fcber Bord",
+          "");
 
   private Drifter() {}
 
@@ -42,21 +58,64 @@ public final class Drifter {
       }
     }
     console.on("surface", () -> drift(new Drift(Water.SURFACE, true)));
+    console.on("names", Drifter::drifters);
+    console.on("storm", Drifter::storm);
     console.serve(Map.of());
   }
 
   private static Map<String, ?> drift(Drift drift) throws Exception {
-    // Compiled for a Java that has no virtual threads.
+    start("drifter", drift).join();
+    return Map.of("opened", drift.result());
+  }
+
+  /** Compiled for a Java that has no virtual threads. */
+  private static Thread start(String name, Runnable work) throws ReflectiveOperationException {
     Class<?> builderType = Class.forName("java.lang.Thread$Builder");
     Object builder = Thread.class.getMethod("ofVirtual").invoke(null);
-    builder = builderType.getMethod("name", String.class).invoke(builder, "drifter");
-    Method start = builderType.getMethod("start", Runnable.class);
-    Thread thread = (Thread) start.invoke(builder, drift);
-    thread.join();
-    if (drift.failed != null) {
-      throw drift.failed;
+    builder = builderType.getMethod("name", String.class).invoke(builder, name);
+    return (Thread) builderType.getMethod("start", Runnable.class).invoke(builder, work);
+  }
+
+  private static Map<String, ?> drifters() throws Exception {
+    StringJoiner opened = new StringJoiner("&");
+    for (String name : NAMES) {
+      Drift drift = new Drift(Water.FRESH, false);
+      start(name, drift).join();
+      opened.add(drift.result());
     }
-    return Map.of("opened", drift.opened);
+    return Map.of("opened", opened);
+  }
+
+  private static Map<String, ?> storm() throws Exception {
+    AtomicBoolean over = new AtomicBoolean();
+    Thread wind =
+        new Thread(
+            () -> {
+              byte[][] leaves = new byte[64][];
+              for (int i = 0; !over.get(); i++) {
+                leaves[i % leaves.length] = new byte[1 << 14];
+                if (i % 512 == 0) {
+                  System.gc();
+                }
+              }
+            },
+            "wind");
+    wind.start();
+    List<Thread> threads = new ArrayList<>();
+    List<Drift> drifts = new ArrayList<>();
+    for (int i = 0; i < STORM; i++) {
+      Drift drift = new Drift(Water.FRESH, false);
+      drifts.add(drift);
+      threads.add(start("storm " + i + " " + Integer.toHexString(i * 7919), drift));
+    }
+    StringJoiner opened = new StringJoiner("&");
+    for (int i = 0; i < STORM; i++) {
+      threads.get(i).join();
+      opened.add(drifts.get(i).result());
+    }
+    over.set(true);
+    wind.join();
+    return Map.of("opened", opened);
   }
 
   private static final class Drift implements Runnable {
@@ -68,6 +127,13 @@ public final class Drifter {
     private Drift(Water water, boolean byJdk) {
       this.water = water;
       this.byJdk = byJdk;
+    }
+
+    private String result() throws Exception {
+      if (failed != null) {
+        throw failed;
+      }
+      return opened;
     }
 
     @Override
