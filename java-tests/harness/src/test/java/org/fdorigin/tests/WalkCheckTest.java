@@ -23,13 +23,15 @@ import org.fdorigin.harness.Testimony;
 /**
  * A JVM whose memory is not what its tables say is found out before any of its frames is believed;
  * those that are told then come from the JVM's own walkers, and are right. The forger moves one
- * field in the tables before the agent reads them.
+ * field in the tables before the agent reads them; the perjurer has JVMTI say something else of one
+ * method, which to who compares is the same.
  */
 @RequiresAgent
 @RequiresStandin
 class WalkCheckTest {
 
   private static final String ZERO = "the Zero VM, whose frames are not the processor's";
+  private static final String RELAY = "passOnSixtyEight";
   private static final String WHAT = "the JVM's own data, for Java stacks";
 
   /** The frames look sound, and have other names. */
@@ -56,11 +58,49 @@ class WalkCheckTest {
     assertEquals(List.of(), reasons(jdk, "Method::_vtable_index=8"));
   }
 
-  /** Why the JVM's data was refused, after a check that the frames are right whatever they are. */
-  private static List<String> reasons(Jdk jdk, String forgery) throws IOException {
-    JvmUnderTest.Builder builder =
+  /**
+   * That interpreted frames were read right says nothing of compiled ones. These are compared by the
+   * call that opens, and by nobody else: when there is a report, no such frame is on its stack.
+   */
+  @EachJdk
+  void compiledFramesThatDifferAreFoundOutWhereTheyAreRecorded(Jdk jdk) throws IOException {
+    List<String> reasons = reasonsAfterRelay(jdk, "-XX:TieredStopAtLevel=1", "-Xbatch");
+    assertEquals(1, reasons.size(), reasons::toString);
+    String reason = reasons.get(0);
+    assertTrue(reason.startsWith("it differs from what the JVM says: "), reason);
+    assertTrue(reason.contains("Lamplighter." + RELAY + "("), reason);
+  }
+
+  @EachJdk
+  void thoseThatAreNotCompiledAreNotComparedThere(Jdk jdk) throws IOException {
+    assertEquals(List.of(), reasonsAfterRelay(jdk, "-Xint"));
+  }
+
+  private static List<String> reasonsAfterRelay(Jdk jdk, String... options) throws IOException {
+    // No other method is, so that no other stack is compared before.
+    String only = "-XX:CompileCommand=compileonly,*.Lamplighter::" + RELAY;
+    return reasons(
         JvmUnderTest.of(jdk, App.LAMPLIGHTER)
-            .jvm("-agentpath:" + Build.natives().resolve("libforger.so") + "=" + forgery)
+            .jvm("-agentpath:" + Build.natives().resolve("libperjurer.so") + "=" + RELAY)
+            .jvm("-XX:CompileCommand=quiet", only)
+            .jvm(options),
+        "relay");
+  }
+
+  private static List<String> reasons(Jdk jdk, String forgery) throws IOException {
+    return reasons(
+        JvmUnderTest.of(jdk, App.LAMPLIGHTER)
+            .jvm("-agentpath:" + Build.natives().resolve("libforger.so") + "=" + forgery));
+  }
+
+  /**
+   * Why the JVM's data was refused after these commands, after a check that the frames are right
+   * whatever they are.
+   */
+  private static List<String> reasons(JvmUnderTest.Builder forged, String... before)
+      throws IOException {
+    JvmUnderTest.Builder builder =
+        forged
             .agent()
             .standin(Generation.G3)
             .jvm("-XX:+UnlockDiagnosticVMOptions", "-XX:+ShowHiddenFrames")
@@ -69,6 +109,9 @@ class WalkCheckTest {
             .app("--hold");
     try (JvmUnderTest jvm = builder.start()) {
       jvm.ready();
+      for (String command : before) {
+        jvm.command(command);
+      }
       Testimony lamp = Testimony.parse(jvm.command("fork-join").get("lit"));
       Kernel kernel = Kernel.of(jvm.pid());
       assertTrue(jvm.checkpoint(1).failed(), jvm::transcript);

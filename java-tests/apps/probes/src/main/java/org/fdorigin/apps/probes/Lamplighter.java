@@ -27,6 +27,8 @@ public final class Lamplighter {
 
   private static final int SHUTDOWN_SLOT = 5; // behind the console's and the applications' hooks
 
+  private static final int TURNS = 20_000;
+
   private static final CompletableFuture<String> ATTACHED = new CompletableFuture<>();
   private static final CompletableFuture<String> FINALIZED = new CompletableFuture<>();
 
@@ -45,7 +47,8 @@ public final class Lamplighter {
         .on("signal", Lamplighter::signal)
         .on("cleaner", Lamplighter::clean)
         .on("finalizer", Lamplighter::collect)
-        .on("fork-join", Lamplighter::forkJoin);
+        .on("fork-join", Lamplighter::forkJoin)
+        .on("relay", Lamplighter::relay);
     if (!console.option("late", "no").equals("no")) {
       haveTheLastWord(console);
     }
@@ -98,6 +101,30 @@ public final class Lamplighter {
 
   private static String lightAtDestroyerSixtySeven() throws IOException {
     return Witness.of(new Throwable(), ServerSocketChannel.open()); // MARK destroyer
+  }
+
+  /** Often enough to be compiled, and the last time with what lights. */
+  private static Map<String, ?> relay() throws IOException {
+    for (int i = 0; i < TURNS; i++) {
+      passOnSixtyEight(new Torch(false));
+    }
+    return Map.of("lit", passOnSixtyEight(new Torch(true)));
+  }
+
+  private static String passOnSixtyEight(Torch torch) throws IOException {
+    return torch.light(); // MARK relay
+  }
+
+  private static final class Torch {
+    private final boolean burns;
+
+    private Torch(boolean burns) {
+      this.burns = burns;
+    }
+
+    private String light() throws IOException {
+      return burns ? Witness.of(new Throwable(), ServerSocketChannel.open()) : "";
+    }
   }
 
   private static void settle(CompletableFuture<String> future, Callable<String> lamp) {
