@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 #include "report/text.h"
 
@@ -15,69 +16,95 @@ constexpr std::array<bool, 256> kPlain = [] {
   return plain;
 }();
 
-void AppendEscaped(char c, std::string* text) {
+// As it is written between quotes.
+std::string Escaped(std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   constexpr std::string_view kNamed = "\"\\\b\f\n\r\t";
   constexpr std::string_view kNames = "\"\\bfnrt";
-  const auto code = static_cast<uint8_t>(c);
-  if (const size_t at = kNamed.find(c); at != std::string_view::npos) {
-    *text += '\\';
-    *text += kNames[at];
-  } else if (code < 0x20) {
-    *text += "\\u00";
-    *text += kHex[code >> 4];
-    *text += kHex[code & 0xf];
-  } else {
-    *text += c;
+  std::string escaped;
+  for (const char c : text) {
+    const auto code = static_cast<uint8_t>(c);
+    if (const size_t at = kNamed.find(c); at != std::string_view::npos) {
+      escaped += '\\';
+      escaped += kNames[at];
+    } else if (code < 0x20) {
+      escaped += "\\u00";
+      escaped += kHex[code >> 4];
+      escaped += kHex[code & 0xf];
+    } else {
+      escaped += c;
+    }
   }
+  return escaped;
 }
 
 }  // namespace
+
+void JsonText::Flush() {
+  text_->append(buffer_, used_);
+  used_ = 0;
+}
+
+void JsonText::Append(std::string_view bytes) {
+  if (bytes.size() > sizeof(buffer_)) {
+    Flush();
+    text_->append(bytes);
+    return;
+  }
+  std::memcpy(Room(bytes.size()), bytes.data(), bytes.size());
+  used_ += bytes.size();
+}
+
+void JsonText::BreakLine() {
+  constexpr std::string_view kBlanks = "                ";
+  Append('\n');
+  for (auto left = static_cast<size_t>(depth_); left > 0;) {
+    const std::string_view some = kBlanks.substr(0, left);
+    Append(some);
+    left -= some.size();
+  }
+}
 
 void JsonText::Place() {
   if (has_key_) {
     has_key_ = false;
     return;
   }
-  if (!first_) *text_ += ',';
+  if (!first_) Append(',');
   first_ = false;
-  *text_ += '\n';
-  text_->append(static_cast<size_t>(depth_), ' ');
+  BreakLine();
 }
 
 void JsonText::Begin(char bracket) {
   Place();
-  *text_ += bracket;
+  Append(bracket);
   ++depth_;
   first_ = true;
 }
 
 void JsonText::End(char bracket) {
   --depth_;
-  if (!first_) {
-    *text_ += '\n';
-    text_->append(static_cast<size_t>(depth_), ' ');
-  }
-  *text_ += bracket;
+  if (!first_) BreakLine();
+  Append(bracket);
   first_ = false;
 }
 
 void JsonText::Quote(std::string_view bytes) {
   size_t plain = 0;
   while (plain < bytes.size() && kPlain[static_cast<uint8_t>(bytes[plain])]) ++plain;
-  *text_ += '"';
+  Append('"');
   if (plain == bytes.size()) {
-    text_->append(bytes);
+    Append(bytes);
   } else {
-    for (const char c : EscapeToUtf8(bytes)) AppendEscaped(c, text_);
+    Append(Escaped(EscapeToUtf8(bytes)));
   }
-  *text_ += '"';
+  Append('"');
 }
 
 JsonText& JsonText::Key(std::string_view key) {
   Place();
   Quote(key);
-  *text_ += ": ";
+  Append(": ");
   has_key_ = true;
   return *this;
 }

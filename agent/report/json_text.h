@@ -8,6 +8,7 @@
 
 #include <charconv>
 #include <concepts>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,10 @@ class JsonText {
   // Appends to `text`, which outlives it; `depth` says how many objects and arrays are open there.
   // In the innermost of them nothing is written yet, as far as commas go.
   JsonText(std::string* text, int depth) : text_(text), depth_(depth) {}
+
+  // Only what was told before this is in the text for certain. Memory may run out here as anywhere,
+  // so it is not left to a destructor.
+  void Flush();
 
   void BeginObject() { Begin('{'); }
   void EndObject() { End('}'); }
@@ -31,21 +36,36 @@ class JsonText {
   void String(std::string_view bytes);
   void Bool(bool value) {
     Place();
-    *text_ += value ? "true" : "false";
+    Append(value ? "true" : "false");
   }
   void Number(std::integral auto value) {
     Place();
-    char digits[24];
-    text_->append(digits, std::to_chars(digits, digits + sizeof(digits), value).ptr);
+    constexpr size_t kDigits = 24;
+    char* digits = Room(kDigits);
+    used_ += static_cast<size_t>(std::to_chars(digits, digits + kDigits, value).ptr - digits);
   }
 
  private:
   void Begin(char bracket);
   void End(char bracket);
+  void BreakLine();
   // Brings the text to where a key, or a value that has none, begins.
   void Place();
   void Quote(std::string_view bytes);
+  void Append(std::string_view bytes);
+  void Append(char byte) {
+    *Room(1) = byte;
+    ++used_;
+  }
+  // At least so many bytes behind those used, of which there are fewer in all of `buffer_`.
+  char* Room(size_t bytes) {
+    if (bytes > sizeof(buffer_) - used_) Flush();
+    return buffer_ + used_;
+  }
 
+  // A report's text grows by some bytes at a time, which a string does at a price.
+  char buffer_[4096];
+  size_t used_ = 0;
   std::string* text_;
   int depth_;
   bool first_ = true;     // nothing is in the innermost object or array yet

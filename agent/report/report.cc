@@ -428,16 +428,19 @@ std::string Render(const ReportInput& input, json* digest) {
     const size_t begin = text.size();
     const bool advised = WriteDescriptor(input, input.snapshot->descriptors[i], joined,
                                          joined.failures[i], &attributor, &stacks, &descriptors);
+    descriptors.Flush();
     told.push_back(advised ? json::parse(text.begin() + text.find('{', begin), text.end())
                            : json());
   }
   descriptors.EndArray();
+  descriptors.Flush();
   text += ',';
   const json process = ProcessToJson(input);
   AppendMembers({{"process", process}, {"schemaVersion", kSchemaVersion}}, &text);
   text += ',';
   JsonText stack_text(&text, kDepth);
   stacks.Write(&stack_text.Key("stacks"));
+  stack_text.Flush();
   text += ',';
   const json trigger = TriggerToJson(input.trigger, joined);
   AppendMembers(

@@ -43,6 +43,7 @@ std::string Written(const json& value) {
   std::string text = "{";
   JsonText out(&text, /*depth=*/1);
   Write(value, &out.Key("value"));
+  out.Flush();
   return text + "\n}";
 }
 
@@ -111,6 +112,7 @@ TEST_CASE("every byte of a text comes back, or its escape where it belongs to no
   std::string text;
   JsonText out(&text, /*depth=*/0);
   out.String(bytes);
+  out.Flush();
   CHECK(json::parse(text) == EscapeToUtf8(bytes));
 }
 
