@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 
 #include "report/address.h"
@@ -101,14 +102,19 @@ std::string TcpStateName(uint8_t state) {
   return state < std::size(kNames) ? kNames[state] : "";
 }
 
+// The kernel's number of a TCP socket's state; 0 where it is a socket of another protocol.
+uint8_t TcpState(int fd) {
+  tcp_info info = {};
+  socklen_t size = sizeof(info.tcpi_state);
+  static_assert(offsetof(tcp_info, tcpi_state) == 0);
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || size == 0) return 0;
+  return info.tcpi_state;
+}
+
 std::string StateOf(int fd, int domain, int protocol, bool connected) {
   const bool internet = domain == AF_INET || domain == AF_INET6;
   if (internet && (protocol == IPPROTO_TCP || protocol == 262)) {
-    tcp_info info = {};
-    socklen_t size = sizeof(info);
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && size > 0) {
-      return TcpStateName(info.tcpi_state);
-    }
+    if (const uint8_t state = TcpState(fd)) return TcpStateName(state);
   }
   if (!internet && domain != AF_UNIX) return "";
   if (IntOption(fd, SO_ACCEPTCONN).value_or(0) != 0) return "LISTEN";
@@ -117,36 +123,43 @@ std::string StateOf(int fd, int domain, int protocol, bool connected) {
 
 using AddressCall = int (*)(int, sockaddr*, socklen_t*);
 
-// Whether the kernel has an address there; its text goes to `text`.
-bool ReadAddress(AddressCall call, int fd, std::string* text) {
+// Its family, where the kernel has an address there; AF_UNSPEC where it has none. The text goes to
+// `text`.
+sa_family_t ReadAddress(AddressCall call, int fd, std::string* text) {
   sockaddr_storage address;
   memset(&address, 0, sizeof(address));
   socklen_t size = sizeof(address);
-  if (call(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return false;
+  if (call(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return AF_UNSPEC;
   *text = FormatAddress(&address, std::min<size_t>(size, sizeof(address)));
-  return true;
+  return address.ss_family;
 }
 
 }  // namespace
 
 std::optional<SocketFacts> ReadSocket(int fd) {
-  const std::optional<int> domain = IntOption(fd, SO_DOMAIN);
-  if (!domain) return std::nullopt;
   SocketFacts facts;
+  SocketDetails& details = facts.details;
+  const sa_family_t family = ReadAddress(getsockname, fd, &details.local);
+  const std::optional<int> protocol = IntOption(fd, SO_PROTOCOL);
+  const bool internet = family == AF_INET || family == AF_INET6;
+  // What most sockets are is told by less. A raw one of the same protocol has no state.
+  const uint8_t tcp = internet && protocol == IPPROTO_TCP ? TcpState(fd) : 0;
+  const std::optional<int> domain = tcp != 0 ? family : IntOption(fd, SO_DOMAIN);
+  if (!domain) return std::nullopt;
+  const std::optional<int> type = tcp != 0 ? SOCK_STREAM : IntOption(fd, SO_TYPE);
   facts.domain = *domain;
-  facts.details.family = FamilyName(*domain);
-  if (const std::optional<int> type = IntOption(fd, SO_TYPE)) {
-    facts.details.type = TypeName(*type);
-  }
-  if (const std::optional<int> protocol = IntOption(fd, SO_PROTOCOL)) {
+  details.family = FamilyName(*domain);
+  if (type) details.type = TypeName(*type);
+  if (protocol) {
     facts.protocol = *protocol;
-    facts.details.protocol = ProtocolName(*domain, *protocol);
+    details.protocol = ProtocolName(*domain, *protocol);
   }
-  ReadAddress(getsockname, fd, &facts.details.local);
-  const bool connected = ReadAddress(getpeername, fd, &facts.details.remote);
-  facts.details.state = StateOf(fd, *domain, facts.protocol, connected);
+  // In these states the kernel tells no peer.
+  const bool alone = tcp == TCP_CLOSE || tcp == TCP_LISTEN || tcp == TCP_SYN_SENT;
+  const bool connected = !alone && ReadAddress(getpeername, fd, &details.remote) != AF_UNSPEC;
+  details.state = tcp != 0 ? TcpStateName(tcp) : StateOf(fd, *domain, facts.protocol, connected);
   // A listening unix socket has SO_PEERCRED too: the listener's own.
-  if (*domain == AF_UNIX && facts.details.state == "ESTABLISHED") {
+  if (*domain == AF_UNIX && details.state == "ESTABLISHED") {
     ucred credentials = {};
     socklen_t size = sizeof(credentials);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 && credentials.pid > 0) {
