@@ -483,6 +483,46 @@ bool FdTable::Update(int fd, const CopyAgain& again) {
   return false;
 }
 
+std::vector<int> FdTable::Outdated(std::span<const int> numbers, const CopyAgain& again) {
+  std::vector<int> outdated;
+  std::vector<char> kept;
+  while (!numbers.empty()) {
+    const int first = numbers.front();
+    Slot* slots = FindSlot(first);
+    if (slots == nullptr) {
+      outdated.push_back(first);
+      numbers = numbers.subspan(1);
+      continue;
+    }
+    const auto next_chunk = std::ranges::find_if(
+        numbers, [first](int fd) { return fd / kSlotsPerChunk != first / kSlotsPerChunk; });
+    const auto here = numbers.first(static_cast<size_t>(next_chunk - numbers.begin()));
+    numbers = numbers.subspan(here.size());
+    char* bytes = reinterpret_cast<char*>(slots);
+    kept.assign(bytes, bytes + static_cast<size_t>(here.back() - first + 1) * sizeof(Slot));
+    const bool read = again(static_cast<RegionOffset>(bytes - region_->At<char>(0)), kept.size());
+    for (const int fd : here) {
+      const size_t at = static_cast<size_t>(fd - first) * sizeof(Slot);
+      const bool same =
+          read && !IsLocked(fd) && std::memcmp(bytes + at, kept.data() + at, sizeof(Slot)) == 0;
+      if (!same) outdated.push_back(fd);
+    }
+    // The slots stay older than what they lead to.
+    std::memcpy(bytes, kept.data(), kept.size());
+  }
+  return outdated;
+}
+
+uint64_t FdTable::DeviceOf(int fd) const {
+  const Slot* slot = FindSlot(fd);
+  return slot == nullptr ? 0 : slot->identity.dev;
+}
+
+bool FdTable::IsLocked(int fd) const {
+  const Slot* slot = FindSlot(fd);
+  return slot != nullptr && (slot->state.load(std::memory_order_relaxed) & kLocked) != 0;
+}
+
 std::vector<int> FdTable::Numbers() const {
   std::vector<int> numbers;
   for (int fd = 0; fd < kMaxFd; ++fd) {

@@ -104,6 +104,15 @@ class FdTable {
   using CopyAgain = std::function<bool(RegionOffset at, size_t bytes)>;
   bool CopyAll(const CopyAgain& again, const std::function<bool()>& copy_used);
   bool Update(int fd, const CopyAgain& again);
+  // Of several numbers, ascending, by few reads: those of which what is kept may not be true any
+  // more, and has to be brought up to date. What is kept of the others is true now, and was all the
+  // while since CopyAll() or their last Update().
+  std::vector<int> Outdated(std::span<const int> numbers, const CopyAgain& again);
+  // For a guess: st_dev as it is kept of `fd`, of whichever moment; 0 where nothing is.
+  uint64_t DeviceOf(int fd) const;
+  // Whether the copy was made in the middle of a change: then Copy() would wait for its end in
+  // vain.
+  bool IsLocked(int fd) const;
 
   // Every number of which something is known, ascending.
   std::vector<int> Numbers() const;

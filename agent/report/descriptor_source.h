@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,12 @@ class DescriptorSource {
   virtual bool Stat(int fd, struct stat* status) = 0;
   // Whether the number is open and still what Stat() found. Asked after all below.
   virtual bool IsStill(int fd, const struct stat& status);
-  // What the table knows of the number.
+  // What the table knows of the number; until Outdated() was asked about it perhaps what was known
+  // some time ago.
   virtual std::optional<FdEntry> Entry(int fd) = 0;
+  // Asked about numbers, ascending, that all of this was asked about just before: those of which
+  // Entry() may not have told what was true all the while.
+  virtual std::vector<int> Outdated(std::span<const int>) { return {}; }
   // The text of its link in /proc; "" where there is none.
   virtual std::string Target(int fd) = 0;
   // The contract's word.

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <span>
 #include <string_view>
 #include <thread>
 
@@ -226,13 +227,35 @@ void AwaitCallsUnderWay(DescriptorSource* source, Reader* reader,
   std::erase_if(*descriptors, [](const OpenDescriptor& one) { return one.fd < 0; });
 }
 
+// Looks at some numbers, ascending, and again at those of which the table learnt something
+// meanwhile.
+void ReadSome(DescriptorSource* source, Reader* reader, std::span<const int> numbers,
+              std::vector<OpenDescriptor>* descriptors) {
+  const size_t before = descriptors->size();
+  for (const int fd : numbers) {
+    if (!reader->Read(fd, &descriptors->emplace_back())) descriptors->pop_back();
+  }
+  for (const int fd : source->Outdated(numbers)) {
+    const auto found =
+        std::ranges::lower_bound(descriptors->begin() + static_cast<ptrdiff_t>(before),
+                                 descriptors->end(), fd, {}, &OpenDescriptor::fd);
+    if (found == descriptors->end() || found->fd != fd) continue;
+    if (!reader->Read(fd, &*found)) descriptors->erase(found);
+  }
+}
+
 void FillSnapshot(DescriptorSource* source, Snapshot* snapshot) {
+  // So many that the look at their slots is cheap for each, and few enough to be looked at in less
+  // than a millisecond.
+  constexpr size_t kAtOnce = 64;
   std::vector<OpenDescriptor>& descriptors = snapshot->descriptors;
   const std::vector<int> numbers = source->Numbers();
   descriptors.reserve(numbers.size());
   Reader reader(source);
-  for (const int fd : numbers) {
-    if (!reader.Read(fd, &descriptors.emplace_back())) descriptors.pop_back();
+  for (std::span<const int> left = numbers; !left.empty();) {
+    const std::span<const int> some = left.first(std::min(kAtOnce, left.size()));
+    ReadSome(source, &reader, some, &descriptors);
+    left = left.subspan(some.size());
   }
   AwaitCallsUnderWay(source, &reader, &descriptors);
   std::vector<PeerQuery> queries;

@@ -68,9 +68,10 @@ std::string LiveDescriptors::MissingDetails() const {
 
 std::vector<int> LiveDescriptors::Numbers() {
   std::vector<int> numbers;
-  const int own = dup(fds_);
+  const int own = dup(fdinfos_ >= 0 ? fdinfos_ : fds_);
   DIR* directory = own < 0 ? nullptr : fdopendir(own);
   if (directory == nullptr) return numbers;
+  rewinddir(directory);  // the copy shares its place in the list
   while (const dirent* entry = readdir(directory)) {
     uint64_t number = 0;
     if (ParseNumber(entry->d_name, &number) && number <= INT_MAX) {
@@ -83,42 +84,75 @@ std::vector<int> LiveDescriptors::Numbers() {
 }
 
 bool LiveDescriptors::Stat(int fd, struct stat* status) {
-  return fstatat(fds_, NumberName(fd).text, status, 0) == 0;
+  link_.clear();
+  moved_ = false;
+  by_info_ =
+      socket_mount_ && region_->table().DeviceOf(fd) == socket_device_ && StatSocket(fd, status);
+  return by_info_ || fstatat(fds_, NumberName(fd).text, status, 0) == 0;
+}
+
+bool LiveDescriptors::StatSocket(int fd, struct stat* status) {
+  last_ = ReadFdInfo(fd);
+  if (!last_.names_file || last_.mount != socket_mount_) return false;
+  *status = {};
+  status->st_dev = socket_device_;
+  status->st_ino = last_.inode;
+  status->st_mode = S_IFSOCK | 0777;
+  status->st_nlink = 1;
+  return true;
 }
 
 std::string LiveDescriptors::Target(int fd) {
   char target[PATH_MAX + 64];  // the kernel's own bound is a page, " (deleted)" included
   const ssize_t size = readlinkat(fds_, NumberName(fd).text, target, sizeof(target));
-  return size > 0 ? std::string(target, static_cast<size_t>(size)) : std::string();
+  std::string text(target, size > 0 ? static_cast<size_t>(size) : 0);
+  if (!socket_mount_) link_ = text;
+  return text;
 }
 
-std::vector<std::string> LiveDescriptors::Flags(int fd) {
-  last_ = {};
+LiveDescriptors::FdInfo LiveDescriptors::ReadFdInfo(int fd) const {
+  FdInfo info;
+  info.fd = fd;
   const int file = openat(fdinfos_, NumberName(fd).text, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return {};
+  if (file < 0) return info;
   char text[256];
   const ssize_t size = read(file, text, sizeof(text));
   close(file);
   // "pos:\t0\nflags:\t02004002\nmnt_id:\t15\nino:\t1034\n…": the octal number has O_CLOEXEC too.
   const std::string_view content(text, size > 0 ? static_cast<size_t>(size) : 0);
-  int flags = 0;
-  if (!FindNumber(content, "\nflags:\t", 8, &flags)) return {};
-  if (FindNumber(content, "\nmnt_id:\t", 10, &last_.mount) &&
-      FindNumber(content, "\nino:\t", 10, &last_.inode)) {
-    last_.fd = fd;
-  }
-  return FlagWords((flags & O_CLOEXEC) != 0 ? FD_CLOEXEC : 0, flags);
+  if (!FindNumber(content, "\nflags:\t", 8, &info.flags)) return info;
+  info.names_file = FindNumber(content, "\nmnt_id:\t", 10, &info.mount) &&
+                    FindNumber(content, "\nino:\t", 10, &info.inode);
+  return info;
+}
+
+std::vector<std::string> LiveDescriptors::Flags(int fd) {
+  if (!by_info_) last_ = ReadFdInfo(fd);
+  if (last_.flags < 0) return {};
+  return FlagWords((last_.flags & O_CLOEXEC) != 0 ? FD_CLOEXEC : 0, last_.flags);
 }
 
 bool LiveDescriptors::IsStill(int fd, const struct stat& status) {
-  const bool told = last_.fd == fd;
+  if (by_info_) return !moved_;
+  const bool told = last_.fd == fd && last_.names_file;
   if (told && last_.inode != status.st_ino) return false;
   // An inode's number is one of its device; all that a mount has is on one, as a rule.
   const auto device = told ? devices_.find(last_.mount) : devices_.end();
   if (device != devices_.end() && device->second == status.st_dev) return true;
+  // A socket that has a name in a directory is on that directory's mount.
+  const bool nameless = told && link_ == "socket:[" + std::to_string(status.st_ino) + "]";
   if (!DescriptorSource::IsStill(fd, status)) return false;
   if (told) devices_[last_.mount] = status.st_dev;
+  if (nameless) {
+    socket_mount_ = last_.mount;
+    socket_device_ = status.st_dev;
+  }
   return true;
+}
+
+std::vector<int> LiveDescriptors::Outdated(std::span<const int> numbers) {
+  checked_ = numbers.back();
+  return region_->Outdated(numbers);
 }
 
 std::optional<SocketFacts> LiveDescriptors::Socket(int fd) {
@@ -126,13 +160,19 @@ std::optional<SocketFacts> LiveDescriptors::Socket(int fd) {
   if (pidfd_ >= 0) {
     copy = static_cast<int>(syscall(SYS_pidfd_getfd, pidfd_, fd, 0));
     // It was closed in between, or the process has ended.
-    if (copy < 0 && (errno == EBADF || errno == ESRCH)) return std::nullopt;
+    if (copy < 0 && (errno == EBADF || errno == ESRCH)) {
+      moved_ = true;
+      return std::nullopt;
+    }
     if (copy < 0) refusal_ = errno;
   }
   if (copy < 0) {
     missed_sockets_ = true;
     return std::nullopt;
   }
+  struct stat status = {};
+  moved_ = by_info_ && (fstat(copy, &status) != 0 || status.st_dev != socket_device_ ||
+                        status.st_ino != last_.inode);
   std::optional<SocketFacts> facts = ReadSocket(copy);
   close(copy);
   return facts;

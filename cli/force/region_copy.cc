@@ -137,6 +137,14 @@ std::optional<FdEntry> RegionCopy::Entry(int fd) {
   return table_.Copy(fd);
 }
 
+std::optional<FdEntry> RegionCopy::EarlierEntry(int fd) const {
+  return table_.IsLocked(fd) ? std::nullopt : table_.Copy(fd);
+}
+
+std::vector<int> RegionCopy::Outdated(std::span<const int> numbers) {
+  return table_.Outdated(numbers, again_);
+}
+
 absl::Status RegionCopy::Settle() {
   // An image is written in place when the loader has told more of it: two looks that agree.
   constexpr int kTries = 100;

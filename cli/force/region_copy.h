@@ -7,7 +7,9 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,6 +35,11 @@ class RegionCopy {
 
   // What the table knows of `fd` now, of one moment.
   std::optional<FdEntry> Entry(int fd);
+  // What it knew when the copy was made. Costs no read.
+  std::optional<FdEntry> EarlierEntry(int fd) const;
+  // Of several numbers, ascending, by few reads: those of which EarlierEntry() may not be true any
+  // more. Of the others it has been true all the while.
+  std::vector<int> Outdated(std::span<const int> numbers);
 
   // Copies all that does not change once it is there anew, so that everything that entries refer to
   // is whole. After the last Entry().

@@ -8,94 +8,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
+#include <numeric>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "force/live_process.h"
+#include "force/own_tables.h"
 
 namespace fdorigin {
 namespace {
-
-constexpr CallInfo kCalls[] = {{"", {}}, {"open", {{"flags", ArgumentKind::kOpenFlags}}}};
-
-// The tables of an agent, in this process.
-struct Tables {
-  Tables() {
-    REQUIRE(region.Create(8 << 20));
-    REQUIRE(strings.Create(&region));
-    REQUIRE(facts.Create(&region, &strings));
-    REQUIRE(images.Create(&region));
-    REQUIRE(stacks.Create(&region));
-    REQUIRE(table.Create(&region));
-    REQUIRE(methods.Create(&region, &strings));
-    REQUIRE(table.SetCalls(kCalls));
-  }
-  Region region;
-  StringStore strings;
-  FactStore facts;
-  ImageTable images;
-  StackStore stacks;
-  MethodStore methods;
-  FdTable table;
-};
-
-// A record of which every field is told by `signature`, so that a mixture of two is noticed.
-CallRecord Record(int32_t signature) {
-  CallRecord record = {};
-  record.at_ns = signature;
-  record.stack = static_cast<StackId>(signature);
-  record.tid = signature;
-  record.from_fd = signature;
-  record.call = static_cast<CallId>(1);
-  for (int32_t& argument : record.arguments) argument = signature;
-  for (uint8_t& byte : record.address) byte = static_cast<uint8_t>(signature);
-  return record;
-}
-
-bool IsWhole(const CallRecord& record) {
-  const auto signature = static_cast<int32_t>(record.at_ns);
-  CallRecord expected = Record(signature);
-  bool whole = record.stack == expected.stack && record.tid == signature &&
-               record.from_fd == signature && record.call == expected.call;
-  for (int i = 0; i < kMaxArguments; ++i) whole = whole && record.arguments[i] == signature;
-  return whole && std::memcmp(record.address, expected.address, sizeof(record.address)) == 0;
-}
-
-// This process's own memory, as if it were another's; `meddle` is called before each read.
-class OwnMemory : public MemorySource {
- public:
-  explicit OwnMemory(const RegionAnchor* anchor) {
-    const auto low = reinterpret_cast<uint64_t>(anchor);
-    ranges_.push_back({low, low + sizeof(*anchor), true, "/lib/libfdorigin.so"});
-  }
-  const std::string& name() const override { return name_; }
-  const std::vector<MappedRange>& ranges() const override { return ranges_; }
-  bool Read(uint64_t address, size_t bytes, void* to) const override {
-    if (meddle) meddle();
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of this process
-    std::memcpy(to, reinterpret_cast<const void*>(address), bytes);
-    return true;
-  }
-
-  std::function<void()> meddle;
-
- private:
-  std::string name_ = "process 1";
-  std::vector<MappedRange> ranges_;
-};
-
-struct Anchor : RegionAnchor {
-  explicit Anchor(const void* region) : RegionAnchor() {
-    std::memcpy(magic, kRegionAnchorMagic, sizeof(magic));
-    address.store(reinterpret_cast<uint64_t>(region));
-  }
-};
 
 TEST_CASE("what is read of a busy process is of one moment", "[copy]") {
   // The child shares the region, so that it can be written to while it is read through the kernel.
@@ -153,15 +83,17 @@ TEST_CASE("what is read of a busy process is of one moment", "[copy]") {
   };
   const Source source(process->get(), &anchor);
 
+  std::vector<int> numbers(kFds);
+  std::iota(numbers.begin(), numbers.end(), 0);
   int entries = 0;
+  int earlier = 0;
   int mixed = 0;
   for (int round = 0; round < 200; ++round) {
     const absl::StatusOr<std::unique_ptr<RegionCopy>> copy = RegionCopy::Make(&source);
     REQUIRE(copy.ok());
-    for (int fd = 0; fd < kFds; ++fd) {
-      const std::optional<FdEntry> entry = (*copy)->Entry(fd);
-      if (!entry || entry->changing) continue;
-      ++entries;
+    const auto look = [&](int fd, const std::optional<FdEntry>& entry, int* found) {
+      if (!entry || entry->changing) return;
+      ++*found;
       const auto signature = static_cast<uint64_t>(entry->origin.at_ns);
       bool whole = IsWhole(entry->origin) && entry->identity.ino == signature &&
                    signature % kFds == static_cast<uint64_t>(fd);
@@ -169,12 +101,18 @@ TEST_CASE("what is read of a busy process is of one moment", "[copy]") {
         whole = whole && IsWhole(step) && static_cast<uint64_t>(step.at_ns) == signature;
       }
       if (!whole) ++mixed;
+    };
+    const std::vector<int> outdated = (*copy)->Outdated(numbers);
+    for (const int fd : numbers) {
+      if (!std::ranges::count(outdated, fd)) look(fd, (*copy)->EarlierEntry(fd), &earlier);
     }
+    for (const int fd : numbers) look(fd, (*copy)->Entry(fd), &entries);
   }
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
   munmap(shared, tables.region.size());
   CHECK(entries > 1000);
+  INFO(earlier << " of " << entries << " had not changed");
   CHECK(mixed == 0);
 }
 
@@ -199,6 +137,81 @@ TEST_CASE("a slot that stays locked is said to change", "[copy]") {
   CHECK(IsWhole(calm->origin));
 }
 
+TEST_CASE("what the table learnt since the copy was made is outdated, and nothing else", "[copy]") {
+  constexpr int kFds = 2000;
+  std::mt19937 random(4711);
+  const auto below = [&random](int end) {
+    return static_cast<int>(random() % static_cast<unsigned>(end));
+  };
+  Tables tables;
+  const Anchor anchor(tables.region.header());
+  const OwnMemory memory(&anchor);
+  for (int fd = 0; fd < kFds; ++fd) {
+    if (below(3) > 0) tables.table.RecordOpen(fd, {1, 2}, Record(fd));
+  }
+  for (int round = 0; round < 20; ++round) {
+    const absl::StatusOr<std::unique_ptr<RegionCopy>> copy = RegionCopy::Make(&memory);
+    REQUIRE(copy.ok());
+    std::set<int> changed;
+    for (int i = 0; i < 100; ++i) {
+      const int fd = below(kFds);
+      const bool known = tables.table.Copy(fd).has_value();
+      switch (below(3)) {
+        case 0:  // the same file by the same call: only its generation tells
+          tables.table.RecordOpen(fd, {1, 2}, Record(fd));
+          break;
+        case 1:
+          tables.table.RecordClose(fd);
+          break;
+        default:
+          if (!known) continue;
+          tables.table.RecordHistory(fd, Record(fd));
+      }
+      changed.insert(fd);
+    }
+    // Every number of a stretch, and some with gaps between them.
+    std::vector<int> asked;
+    for (int fd = 0; fd < kFds; fd += fd < 1000 ? 1 : 1 + below(40)) asked.push_back(fd);
+    std::vector<int> expected;
+    std::ranges::copy_if(asked, std::back_inserter(expected),
+                         [&](int fd) { return changed.contains(fd); });
+    CHECK((*copy)->Outdated(asked) == expected);
+    CHECK((*copy)->Outdated(asked) == expected);  // to ask changes nothing
+    for (const int fd : asked) {
+      const std::optional<FdEntry> now = tables.table.Copy(fd);
+      const std::optional<FdEntry> entry =
+          changed.contains(fd) ? (*copy)->Entry(fd) : (*copy)->EarlierEntry(fd);
+      REQUIRE(entry.has_value() == now.has_value());
+      if (now) CHECK(entry->generation == now->generation);
+    }
+  }
+}
+
+TEST_CASE("a slot that was copied locked is outdated, and is not waited for", "[copy]") {
+  constexpr FdIdentity kIdentity = {0x1122334455667788, 0x99aabbccddeeff00};
+  Tables tables;
+  tables.table.RecordOpen(7, kIdentity, Record(7));
+  // The slot begins two words before its identity, and its lock is the lowest bit.
+  char* const begin = tables.region.At<char>(0);
+  const auto slot =
+      std::search(begin, begin + tables.region.used(), reinterpret_cast<const char*>(&kIdentity),
+                  reinterpret_cast<const char*>(&kIdentity + 1)) -
+      16;
+  const Anchor anchor(tables.region.header());
+  const OwnMemory memory(&anchor);
+  *slot |= 1;
+  const absl::StatusOr<std::unique_ptr<RegionCopy>> copy = RegionCopy::Make(&memory);
+  REQUIRE(copy.ok());
+  CHECK((*copy)->Outdated(std::vector{7}) == std::vector{7});
+  *slot &= ~1;
+  CHECK_FALSE((*copy)->EarlierEntry(7));
+  CHECK((*copy)->table().dropped() == 0);
+  CHECK((*copy)->Outdated(std::vector{7}) == std::vector{7});
+  const std::optional<FdEntry> entry = (*copy)->Entry(7);
+  REQUIRE(entry);
+  CHECK(entry->identity == kIdentity);
+}
+
 TEST_CASE("what was recorded after the copy was made is found", "[copy]") {
   Tables tables;
   const Anchor anchor(tables.region.header());
@@ -212,6 +225,7 @@ TEST_CASE("what was recorded after the copy was made is found", "[copy]") {
   tables.table.RecordOpen(70'000, {5, 6}, record);
   tables.facts.Note(FactKind::kJvmName, "First VM");
   tables.facts.Note(FactKind::kJvmName, "Second VM");
+  CHECK((*copy)->Outdated(std::vector{70'000}) == std::vector{70'000});
   const std::optional<FdEntry> entry = (*copy)->Entry(70'000);
   REQUIRE(entry);
   REQUIRE((*copy)->Settle().ok());
