@@ -250,7 +250,7 @@ TEST_CASE("a socket's name in a directory does not pass for where sockets are") 
   const OpenFd by_path(open(path.c_str(), O_PATH | O_CLOEXEC));
   REQUIRE(dup2(by_path.get(), name_holder.get()) == name_holder.get());
   for (const OpenFd* fd : {&name_holder, &neighbour, &by_path}) own.Record(*fd, 1);
-  const Snapshot snapshot = TakeSnapshot(own.OpenKnowing().get());
+  const Snapshot snapshot = TakeSnapshot(own.Open().get());
   for (const OpenFd* fd : {&name_holder, &by_path}) {
     const OpenDescriptor* found = FindFd(snapshot, fd->get());
     REQUIRE(found != nullptr);
