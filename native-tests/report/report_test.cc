@@ -459,15 +459,15 @@ TEST_CASE("the advice is for the most telling of a descriptor's failures") {
     const ssize_t size = readlink(name.c_str(), target, sizeof(target));
     return std::string(target, size > 0 ? static_cast<size_t>(size) : 0);
   };
-  const char* kPackage = "jdk.internal.crac.mirror.impl.";
-  fixture.Fail(kPackage + std::string("CheckpointOpenFileException"),
+  const char* package = "jdk.internal.crac.mirror.impl.";
+  fixture.Fail(package + std::string("CheckpointOpenFileException"),
                "FD fd=" + std::to_string(file.get()) + " type=regular path=" + link(file));
-  fixture.Fail(kPackage + std::string("CheckpointOpenFileException"), link(file));
-  fixture.Fail(kPackage + std::string("CheckpointOpenResourceException"),
+  fixture.Fail(package + std::string("CheckpointOpenFileException"), link(file));
+  fixture.Fail(package + std::string("CheckpointOpenResourceException"),
                "FileDescriptor " + std::to_string(fd.get()) + ": unknown: " + link(fd));
-  fixture.Fail(kPackage + std::string("CheckpointOpenSocketException"),
+  fixture.Fail(package + std::string("CheckpointOpenSocketException"),
                "EPoll FD " + std::to_string(fd.get()) + " left open in s with registered keys.");
-  fixture.Fail(kPackage + std::string("CheckpointOpenResourceException"),
+  fixture.Fail(package + std::string("CheckpointOpenResourceException"),
                "FD fd=" + std::to_string(fd.get()) + " type=unknown path=" + link(fd));
   const json report = fixture.Report();
   REQUIRE(Descriptor(report, file.get())["failures"] == json::array({0, 1}));

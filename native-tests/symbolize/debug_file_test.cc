@@ -23,14 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-NmSymbol InHeronry(const std::string& name) {
-  for (const NmSymbol& symbol : Nm("", TEST_HERONRY)) {
-    if (symbol.name == name) return symbol;
-  }
-  FAIL("nm does not know " << name);
-  std::abort();
-}
-
 void Objcopy(const std::string& arguments) { LinesOf(TEST_OBJCOPY " " + arguments + " 2>&1"); }
 
 std::string Quoted(const fs::path& path) { return "'" + path.string() + "'"; }

@@ -99,6 +99,15 @@ inline std::vector<NmSymbol> Nm(const std::string& flags, const std::string& fil
   return symbols;
 }
 
+// What nm says of a function of the fixture.
+inline NmSymbol InHeronry(const std::string& name) {
+  for (const NmSymbol& symbol : Nm("", TEST_HERONRY)) {
+    if (symbol.name == name) return symbol;
+  }
+  FAIL("nm does not know " << name);
+  std::abort();
+}
+
 // The build-id of a file, in hex, as readelf prints it; empty where it has none.
 inline std::string BuildIdByReadelf(const std::string& file) {
   for (const std::string& line : LinesOf(TEST_READELF " -n '" + file + "' 2>/dev/null")) {

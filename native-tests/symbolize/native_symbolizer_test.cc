@@ -62,14 +62,6 @@ Frame NativeFrame(ImageId image, uint64_t value) {
   return {.value = value, .bci = 0, .image = image, .kind = FrameKind::kNative, .gap = 0};
 }
 
-NmSymbol InHeronry(const std::string& name) {
-  for (const NmSymbol& symbol : Nm("", TEST_HERONRY)) {
-    if (symbol.name == name) return symbol;
-  }
-  FAIL("nm does not know " << name);
-  std::abort();
-}
-
 TEST_CASE("a frame has its function, module, offset and build-id") {
   Images images;
   const std::string hex = BuildIdByReadelf(TEST_HERONRY);
