@@ -11,6 +11,9 @@ if [[ -z ${FDORIGIN_TEST_RUN:-} ]]; then
 fi
 trap 'exit 130' INT TERM HUP
 
+# Maven starts often here and does little itself.
+export MAVEN_OPTS=${MAVEN_OPTS:--XX:TieredStopAtLevel=1 -XX:+UseSerialGC}
+
 end_marked_processes() {
   local signal pid left
   for signal in TERM KILL; do
@@ -38,12 +41,18 @@ limited() {
   wait $!
 }
 
-# Builds the preset `release` with warnings as errors; prints the end of the log where that fails.
-build_release() { # LOG
-  mkdir -p "$(dirname "$1")"
-  if ! { cmake --preset release -DFDORIGIN_WERROR=ON && cmake --build --preset release; } \
-    >"$1" 2>&1; then
-    tail -n 100 "$1"
+# Builds the preset `release`, or these of its targets, with warnings as errors; prints the end of the
+# log where that fails.
+build_release() { # LOG [TARGET...]
+  local log=$1 targets=()
+  shift
+  (($# == 0)) || targets=(--target "$@")
+  mkdir -p "$(dirname "$log")"
+  if ! {
+    cmake --preset release -DFDORIGIN_WERROR=ON &&
+      cmake --build --preset release ${targets[@]+"${targets[@]}"}
+  } >"$log" 2>&1; then
+    tail -n 100 "$log"
     return 1
   fi
 }
