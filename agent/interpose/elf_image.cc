@@ -60,7 +60,8 @@ uint8_t ElfImage::BuildId(uint8_t* out) const {
 }
 
 // What the dynamic section points to. The loader has made these addresses absolute for every image
-// but the vDSO.
+// but the vDSO, which may be linked to any address: the last megabytes of all, for instance, so
+// that its load bias is a negative one.
 struct ElfImage::Dynamic {
   const ElfW(Sym) * symbols = nullptr;
   const char* strings = nullptr;
@@ -121,7 +122,7 @@ ElfImage::Dynamic ElfImage::ReadDynamic() const {
   Dynamic read;
   if (dynamic_ == nullptr) return read;
   const auto address = [this](ElfW(Addr) value) {
-    return value < load_bias_ ? value + load_bias_ : value;
+    return value >= low_ && value < high_ ? value : value + load_bias_;
   };
   for (const ElfW(Dyn)* entry = dynamic_; entry->d_tag != DT_NULL; ++entry) {
     const ElfW(Addr) at = address(entry->d_un.d_ptr);

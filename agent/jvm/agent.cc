@@ -340,9 +340,10 @@ void Agent::ReadVm(JNIEnv* jni, jthread thread) {
     // microseconds for every class, so this is until the agent's own walk is proven (WalkCheck).
     jvmti_->SetEventNotificationMode(JVMTI_ENABLE, JVMTI_EVENT_CLASS_LOAD, nullptr);
   }
+  watcher_.SetBootClasses(facts.find_boot_class);
   OnThreadStart(jni, thread);
   reporter_.ReadJvmInfo();
-  if (has_vm_tables_) NameEarlyThreads(vm_, jvmti_, jni, thread);
+  if (has_vm_tables_) NameEarlyThreads(jvmti_, jni, thread, facts);
   java_walker_.Start();
   walk_check_.Start(jni, facts.hotspot);
 }

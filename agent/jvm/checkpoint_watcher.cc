@@ -15,8 +15,6 @@
 #include "interpose/recorder.h"
 #include "jvm/guarded.h"
 #include "jvm/throwables.h"
-#include "jvm/vm_facts.h"
-#include "stack/vm_structs.h"
 
 namespace fdorigin {
 namespace {
@@ -157,10 +155,9 @@ jclass FindBootClassInJava(JNIEnv* jni, const char* name) {
   return found;
 }
 
-// libjvm's own look-up of such a class, by which the java launcher finds its helper (HotSpot:
-// prims/jvm.cpp, "JVM_FindClassFromBootLoader"). It runs no Java code. Null on other VMs.
-using FindBootClassFunction = jclass(JNIEnv* jni, const char* name);
-constinit FindBootClassFunction* find_boot_class = nullptr;
+// libjvm's, if it has one.
+using BootClassFinder = jclass(JNIEnv* jni, const char* name);
+constinit BootClassFinder* find_boot_class = nullptr;
 
 // A class of the boot loader, where CRaC's own are, by a name with slashes; null where there is
 // none. Does not initialise it, unlike FindClass, and asks no class path, which would open all its
@@ -293,12 +290,12 @@ void CheckpointWatcher::AddHooks() {
                      reinterpret_cast<void**>(&original_jvm_checkpoint)});
 }
 
+void CheckpointWatcher::SetBootClasses(jclass (*find)(JNIEnv* jni, const char* name)) {
+  find_boot_class = find;
+}
+
 void CheckpointWatcher::Start(JNIEnv* jni) {
   jni->GetJavaVM(&java_vm);
-  if (HasVmTables(java_vm)) {
-    find_boot_class = reinterpret_cast<FindBootClassFunction*>(
-        JvmLibrary(java_vm).Find("JVM_FindClassFromBootLoader"));
-  }
   if (openj9_.Start() || HasBootClass(jni, "openj9/internal/criu/InternalCRIUSupport") ||
       HasBootClass(jni, "org/eclipse/openj9/criu/CRIUSupport")) {
     // Its jdk.crac is a cloak of the same native.

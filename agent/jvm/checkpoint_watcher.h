@@ -52,6 +52,9 @@ class CheckpointWatcher {
   // There as well, before the patcher starts: has JVM_Checkpoint hooked.
   void AddHooks();
 
+  // Before Start(): VmFacts::find_boot_class.
+  void SetBootClasses(jclass (*find)(JNIEnv* jni, const char* name));
+
   // On VMInit: arms the events if this VM has CRaC, or OpenJ9's CRIU support.
   void Start(JNIEnv* jni);
 

@@ -11,7 +11,6 @@
 
 #include "interpose/recorder.h"
 #include "jvm/java_thread.h"
-#include "stack/vm_structs.h"
 
 namespace fdorigin {
 namespace {
@@ -26,12 +25,8 @@ bool ReadOwnMemory(uint64_t address, T* value) {
 
 class ThreadIds {
  public:
-  ThreadIds(JavaVM* vm, JNIEnv* jni, jthread any) : java_threads_(jni, any) {
-    const VmTables tables{JvmLibrary(vm)};
-    os_thread_ = tables.Offset("Thread", "_osthread");
-    if (os_thread_ < 0) os_thread_ = tables.Offset("JavaThread", "_osthread");
-    id_ = tables.Offset("OSThread", "_thread_id");
-  }
+  ThreadIds(JNIEnv* jni, jthread any, const VmFacts& facts)
+      : java_threads_(jni, any), os_thread_(facts.os_thread_offset), id_(facts.thread_id_offset) {}
 
   bool known() const { return os_thread_ >= 0 && id_ >= 0 && java_threads_.known(); }
 
@@ -49,9 +44,9 @@ class ThreadIds {
   }
 
  private:
-  JavaThreadField java_threads_;
-  ptrdiff_t os_thread_ = -1;
-  ptrdiff_t id_ = -1;
+  const JavaThreadField java_threads_;
+  const ptrdiff_t os_thread_;
+  const ptrdiff_t id_;
 };
 
 bool IsAlive(jvmtiEnv* jvmti, jthread thread) {
@@ -62,8 +57,8 @@ bool IsAlive(jvmtiEnv* jvmti, jthread thread) {
 
 }  // namespace
 
-void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread current) {
-  const ThreadIds ids(vm, jni, current);
+void NameEarlyThreads(jvmtiEnv* jvmti, JNIEnv* jni, jthread current, const VmFacts& facts) {
+  const ThreadIds ids(jni, current, facts);
   jint count = 0;
   jthread* threads = nullptr;
   if (!ids.known() || jvmti->GetAllThreads(&count, &threads) != JVMTI_ERROR_NONE) return;

@@ -11,10 +11,12 @@
 
 #include <jvmti.h>
 
+#include "stack/java_walker.h"
+
 namespace fdorigin {
 
-// `current`: the current thread's java.lang.Thread.
-void NameEarlyThreads(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread current);
+// `current`: the current thread's java.lang.Thread. `facts`: of this VM.
+void NameEarlyThreads(jvmtiEnv* jvmti, JNIEnv* jni, jthread current, const VmFacts& facts);
 
 }  // namespace fdorigin
 

@@ -41,7 +41,12 @@ VmFacts ReadVmFacts(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread thread) {
   const JvmLibrary jvm(vm);
   facts.async_get_call_trace =
       reinterpret_cast<void (*)(void*, jint, void*)>(jvm.Find("AsyncGetCallTrace"));
+  facts.find_boot_class =
+      reinterpret_cast<jclass (*)(JNIEnv*, const char*)>(jvm.Find("JVM_FindClassFromBootLoader"));
   const VmTables tables(jvm);
+  facts.os_thread_offset = tables.Offset("Thread", "_osthread");
+  if (facts.os_thread_offset < 0) facts.os_thread_offset = tables.Offset("JavaThread", "_osthread");
+  facts.thread_id_offset = tables.Offset("OSThread", "_thread_id");
   facts.thread_state_offset = tables.Offset("JavaThread", "_thread_state");
   if (facts.thread_state_offset < 0) return facts;  // not HotSpot, or its tables are gone
   facts.zero = IsZero(tables);

@@ -54,6 +54,13 @@ struct VmFacts {
   bool zero = false;                   // the Zero VM: Java runs in libjvm's own frames
   uint64_t ffi_call = 0;               // by which that calls native methods, if it is not libjvm's
   VmStructs hotspot;                   // for HotspotWalker, where it is usable()
+  // Of use to others: _osthread of a JavaThread, and _thread_id in what that points to.
+  ptrdiff_t os_thread_offset = -1;
+  ptrdiff_t thread_id_offset = -1;
+  // JVM_FindClassFromBootLoader, by which the java launcher finds its helper (HotSpot:
+  // prims/jvm.cpp): null for a class, by a name with slashes, that the boot loader does not have.
+  // Runs no Java code.
+  jclass (*find_boot_class)(JNIEnv* jni, const char* name) = nullptr;
 
   // Whether the state of a thread can be read.
   bool tell_state() const {
