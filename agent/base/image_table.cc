@@ -133,7 +133,7 @@ ImageId ImageTable::AddSeen(uint64_t pc, uint64_t low, uint64_t high, uint64_t l
     image.low = low;
     image.high = high;
     image.load_bias = load_bias;
-    image.loaded = true;
+    image.loaded = 1;
     id = Append(image);
   }
   EndWriting();
@@ -157,7 +157,7 @@ ImageId ImageTable::Add(const Image& image) {
 void ImageTable::Remove(ImageId id) {
   if (id == ImageId::kNone) return;  // Add() had no room for it
   BeginWriting();
-  const_cast<Image*>(Get(id))->loaded = false;
+  const_cast<Image*>(Get(id))->loaded = 0;
   Publish();
   unloads_.fetch_add(1, std::memory_order_acq_rel);
   EndWriting();
@@ -169,7 +169,8 @@ void ImageTable::Publish() {
   int loaded = 0;
   const int count = count_.load(std::memory_order_relaxed);
   for (int i = 0; i < count; ++i) {
-    if (Get(static_cast<ImageId>(i + 1))->loaded) order[loaded++] = static_cast<uint16_t>(i + 1);
+    if (Get(static_cast<ImageId>(i + 1))->loaded != 0)
+      order[loaded++] = static_cast<uint16_t>(i + 1);
   }
   std::sort(order, order + loaded, [this](uint16_t a, uint16_t b) {
     return Get(static_cast<ImageId>(a))->low < Get(static_cast<ImageId>(b))->low;

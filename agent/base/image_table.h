@@ -35,7 +35,7 @@ struct Image {
   uint64_t load_bias;  // address minus ELF virtual address
   StringId path;       // kNone in an image that was only seen: then role and build_id are not known
   ImageRole role;
-  bool loaded;
+  uint8_t loaded;         // 0 or 1; in a copy of damaged memory anything
   uint8_t build_id_size;  // bytes of build_id in use; 0 where the image has none
   uint8_t build_id[20];
 

@@ -325,7 +325,7 @@ Known Enter(State& state, const Listed& listed, const std::string& path, const E
   entry.load_bias = listed.load_bias;
   entry.path = state.strings->Intern(path);
   entry.role = role;
-  entry.loaded = true;
+  entry.loaded = 1;
   entry.build_id_size = image.BuildId(entry.build_id);
   Known known;
   known.id = state.images->Add(entry);
@@ -430,7 +430,7 @@ bool Scan(State& state) {
     for (int i = 1; i <= state.images->count(); ++i) {
       const auto id = static_cast<ImageId>(i);
       const Image& image = *state.images->Get(id);
-      if (!image.loaded || image.path != StringId::kNone) continue;
+      if (image.loaded == 0 || image.path != StringId::kNone) continue;
       const auto is_listed = [&image](const New& candidate) {
         return candidate.image.load_bias() == image.load_bias;
       };

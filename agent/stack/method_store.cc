@@ -59,7 +59,7 @@ struct MethodStore::Parts {
   uint32_t line_size;
   uint16_t access;
   uint16_t file_index;
-  bool hidden;
+  uint8_t hidden;  // 0 or 1; in a copy of damaged memory anything
   bool anonymous;  // its class
   bool has_lines;  // though its table may be damaged, and not be kept
 };
@@ -177,7 +177,7 @@ MethodStore::Parts MethodStore::Read(uint64_t method) const {
   parts.words = Load<uint32_t>(parts.const_method, layout_.const_method_words);
   parts.access = Load<uint16_t>(method, layout_.method_access_flags);
   parts.file_index = SourceFileIndex(parts.constants, parts.holder);
-  parts.hidden = IsHidden(method, parts.const_method);
+  parts.hidden = IsHidden(method, parts.const_method) ? 1 : 0;
   parts.anonymous = IsAnonymous(parts.holder);
   const uint64_t entries = parts.constants + static_cast<uint64_t>(layout_.pool_size);
   parts.class_name = {.symbol = Load<uint64_t>(parts.holder, layout_.klass_name)};
@@ -376,7 +376,7 @@ MethodName MethodStore::Get(MethodId id) const {
   name.signature = text(parts.signature);
   name.file = text(parts.file);
   name.native = (parts.access & kAccNative) != 0;
-  name.hidden = parts.hidden;
+  name.hidden = parts.hidden != 0;
   return name;
 }
 

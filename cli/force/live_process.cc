@@ -179,7 +179,7 @@ NativeSymbolizer::Files LiveProcess::FindFiles(const Image& image, const std::st
       std::find_if(files_.begin(), files_.end(), [&image](const FileMapping& candidate) {
         return image.low >= candidate.low && image.low < candidate.high;
       });
-  const bool mapped = image.loaded && mapping != files_.end();
+  const bool mapped = image.loaded != 0 && mapping != files_.end();
   if (mapped) {
     char name[64];
     std::snprintf(name, sizeof(name), "/map_files/%" PRIx64 "-%" PRIx64, mapping->low,

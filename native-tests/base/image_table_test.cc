@@ -33,7 +33,7 @@ struct Tables {
     image.high = high;
     image.load_bias = low;
     image.path = strings.Intern(path);
-    image.loaded = true;
+    image.loaded = 1;
     return images.Add(image);
   }
   std::string_view PathOf(ImageId id) const { return strings.Get(images.Get(id)->path); }
@@ -132,7 +132,7 @@ TEST_CASE("a reloaded image gets a new id, and the old id keeps its meaning") {
   CHECK(tables.images.Find(0x18000) == second);
   REQUIRE(tables.images.Get(first) != nullptr);
   CHECK(tables.PathOf(first) == "libheron.so");
-  CHECK_FALSE(tables.images.Get(first)->loaded);
+  CHECK(tables.images.Get(first)->loaded == 0);
   CHECK(tables.PathOf(second) == "libegret.so");
   CHECK(tables.images.Get(ImageId::kNone) == nullptr);
 }

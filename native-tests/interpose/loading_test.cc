@@ -164,7 +164,7 @@ TEST_CASE("a library that is unloaded and loaded again is hooked again, as anoth
     // Unloaded and loaded again between two looks at the list.
     if (!hooked_loader && turn == 1) continue;
     Patcher::Rescan();
-    CHECK(harness.images.Get(id)->loaded == false);
+    CHECK(harness.images.Get(id)->loaded == 0);
   }
 }
 
@@ -191,7 +191,7 @@ TEST_CASE("another library of the same name at the same place is another image")
   const ImageId second = harness.images.Find(base);
   CHECK(second != ImageId::kNone);
   CHECK(second != first);
-  CHECK_FALSE(harness.images.Get(first)->loaded);
+  CHECK(harness.images.Get(first)->loaded == 0);
   dlclose(library);
   std::filesystem::remove_all(folder);
 }

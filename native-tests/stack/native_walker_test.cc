@@ -59,7 +59,7 @@ int AddImage(dl_phdr_info* info, size_t, void* argument) {
   if (self->images.Find(image.low) != ImageId::kNone) return 0;
   image.load_bias = info->dlpi_addr;
   image.path = self->strings.Intern(info->dlpi_name[0] == '\0' ? "the program" : info->dlpi_name);
-  image.loaded = true;
+  image.loaded = 1;
   REQUIRE(self->images.Add(image) != ImageId::kNone);
   return 0;
 }

@@ -42,7 +42,7 @@ struct Images {
     image.load_bias = next_low;
     image.path = strings.Intern(path);
     image.role = role;
-    image.loaded = true;
+    image.loaded = 1;
     image.build_id_size = static_cast<uint8_t>(build_id.size());
     REQUIRE(build_id.size() <= sizeof(image.build_id));
     std::memcpy(image.build_id, build_id.data(), build_id.size());
