@@ -1,27 +1,18 @@
 #include "jvm/early_threads.h"
 
 #include <sys/types.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/own_memory.h"
 #include "interpose/recorder.h"
 #include "jvm/java_thread.h"
 
 namespace fdorigin {
 namespace {
-
-// By the kernel, which says so where nothing is mapped: the thread may end meanwhile.
-template <typename T>
-bool ReadOwnMemory(uint64_t address, T* value) {
-  const iovec local = {value, sizeof(T)};
-  const iovec remote = {reinterpret_cast<void*>(address), sizeof(T)};
-  return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == ssize_t{sizeof(T)};
-}
 
 class ThreadIds {
  public:
@@ -30,7 +21,8 @@ class ThreadIds {
 
   bool known() const { return os_thread_ >= 0 && id_ >= 0 && java_threads_.known(); }
 
-  // 0 where it is not known. True only if the thread is alive after this.
+  // The thread may end meanwhile. 0 where it is not known. True only if the thread is alive after
+  // this.
   int Of(jthread thread) const {
     const uint64_t java_thread = java_threads_.Of(thread);
     uint64_t os_thread = 0;

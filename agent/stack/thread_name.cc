@@ -1,11 +1,9 @@
 #include "stack/thread_name.h"
 
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 
+#include "base/own_memory.h"
 #include "stack/vm_structs.h"
 
 namespace fdorigin {
@@ -14,15 +12,9 @@ namespace {
 // As much as is kept of a name, and more.
 constexpr int32_t kMostBytes = 512;
 
-HOOK_SAFE bool ReadBytes(uint64_t address, void* to, size_t size) {
-  const iovec local = {to, size};
-  const iovec remote = {reinterpret_cast<void*>(address), size};
-  return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == static_cast<ssize_t>(size);
-}
-
 template <typename T>
 HOOK_SAFE bool ReadAt(uint64_t base, int offset, T* value) {
-  return ReadBytes(base + static_cast<uint64_t>(offset), value, sizeof(T));
+  return ReadOwnMemory(base + static_cast<uint64_t>(offset), value);
 }
 
 template <typename T>
@@ -208,8 +200,8 @@ bool ThreadNameReader::ReadBy(const Layout& layout, const void* java_thread, boo
     return false;
   }
   length = std::min(length, kMostBytes);
-  if (length > 0 && !ReadBytes(array + static_cast<uint64_t>(layout.array_first), bytes,
-                               static_cast<size_t>(length))) {
+  if (length > 0 && !ReadOwnMemory(array + static_cast<uint64_t>(layout.array_first), bytes,
+                                   static_cast<size_t>(length))) {
     return false;
   }
   if (in_pause() || LoadOwn<uint32_t>(heap, layout.heap_collections) != collections) return false;
