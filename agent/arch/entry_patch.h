@@ -47,6 +47,7 @@ struct EntryPatch {
 
 // Who else may be running the functions.
 enum class EntryMoment {
+  kAlone,    // nobody: other threads, if there are any, sleep in the kernel
   kStart,    // hardly anybody
   kRunning,  // any number of threads
 };
@@ -60,7 +61,7 @@ enum class EntryMoment {
 // that stands *between* two of the instructions being moved is safe too wherever the jump can be
 // encoded so that the bytes from there on stay as they are, which is tried first; it needs a page
 // at a given distance, usually free. Where that one is taken, the function is patched all the same
-// at kStart, and refused at kRunning.
+// at kStart, and refused at kRunning. At kAlone no such page is asked for.
 void PatchEntries(std::span<EntryPatch> patches, EntryMoment moment = EntryMoment::kStart);
 
 }  // namespace fdorigin

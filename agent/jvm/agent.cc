@@ -87,11 +87,11 @@ class Agent {
  private:
   absl::Status CreateTables();
   absl::Status ListenToVm();
-  void StartHooks(EntryMoment moment);
+  void StartHooks(bool late);
   void ReadVm(JNIEnv* jni, jthread thread);
   void OpenToJava(JNIEnv* jni);
   void StartTriggers(JNIEnv* jni);
-  void NoteProcess(EntryMoment moment);
+  void NoteProcess(const std::optional<ProcessStat>& stat);
   void NoteInherited();
 
   void OnVmInit(JNIEnv* jni, jthread thread);
@@ -172,18 +172,27 @@ absl::Status Agent::ListenToVm() {
 }
 
 // What a core file does not tell, or who looks from outside cannot ask.
-void Agent::NoteProcess(EntryMoment moment) {
+void Agent::NoteProcess(const std::optional<ProcessStat>& stat) {
   FactStore& facts = recordings_.facts;
   facts.Note(FactKind::kHostName, HostName());
   for (const std::string& word : CommandLine()) facts.Note(FactKind::kCommandWord, word);
   FactNumbers& numbers = facts.numbers();
   numbers.pid.store(getpid());
-  if (const std::optional<uint64_t> ticks = ProcessStartTicks()) {
-    numbers.start_ticks.store(*ticks);
-    numbers.started_at_ns.store(NsOfTicks(*ticks).value_or(0));
+  if (stat) {
+    numbers.start_ticks.store(stat->start_ticks);
+    numbers.started_at_ns.store(NsOfTicks(stat->start_ticks).value_or(0));
   }
-  numbers.since_startup.store(moment == EntryMoment::kStart);
   numbers.libc_entries.store(options_.libc);
+}
+
+// At a start there is as a rule one thread besides this one: the first of the process, with which
+// the launcher waits for this one (java_md.c, CallJavaMainInNewThread).
+EntryMoment MomentOf(bool late, const std::optional<ProcessStat>& stat) {
+  if (late) return EntryMoment::kRunning;
+  const bool is_first = gettid() == getpid();
+  const bool alone = stat && (stat->threads == 1 ||
+                              (stat->threads == 2 && !is_first && stat->first_thread_sleeps));
+  return alone ? EntryMoment::kAlone : EntryMoment::kStart;
 }
 
 // What is open already is not ours to explain, and is called inherited. The hooks are in place when
@@ -206,14 +215,16 @@ void Agent::NoteInherited() {
 absl::Status Agent::Start() {
   if (const absl::Status status = CreateTables(); !status.ok()) return status;
   if (const absl::Status status = ListenToVm(); !status.ok()) return status;
-  StartHooks(EntryMoment::kStart);
+  StartHooks(/*late=*/false);
   OpenCInterface(vm_, &reporter_);
   return absl::OkStatus();
 }
 
-void Agent::StartHooks(EntryMoment moment) {
+void Agent::StartHooks(bool late) {
   recordings_.table.SetCalls(HookedCalls());
-  NoteProcess(moment);
+  const std::optional<ProcessStat> stat = ReadProcessStat();
+  NoteProcess(stat);
+  recordings_.facts.numbers().since_startup.store(!late);
   stack_recorder_.SetDepths(options_.java_depth, options_.native_depth);
   Recorder::Install(&recordings_.table, &stack_recorder_, &recordings_.strings,
                     options_.sockets_only);
@@ -225,7 +236,7 @@ void Agent::StartHooks(EntryMoment moment) {
   AnswerToJniNames();
   PrepareHooks();
   Patcher::Start(&recordings_.images, &recordings_.strings, &recordings_.facts, options_.libc,
-                 moment);
+                 MomentOf(late, stat));
   NoteInherited();
 }
 
@@ -244,7 +255,7 @@ absl::Status Agent::StartLate(JNIEnv* jni) {
   ReadVm(jni, thread);
   java_walker_.LearnNames(jni, thread, ThreadName(jvmti_, jni, thread).value_or(""));
   jni->DeleteLocalRef(thread);
-  StartHooks(EntryMoment::kRunning);
+  StartHooks(/*late=*/true);
   // What was loaded between the listing and the hooks of dlopen.
   Patcher::Rescan();
   const std::string unseen = watcher_.StartLate(jni);

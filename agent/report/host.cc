@@ -46,21 +46,31 @@ std::vector<std::string> CommandLine(const std::string& proc) {
   return words;
 }
 
-std::optional<uint64_t> ProcessStartTicks(const std::string& proc) {
-  constexpr int kStartTime = 22;  // the field's number in proc(5), where "state" is 3
+std::optional<ProcessStat> ReadProcessStat(const std::string& proc) {
+  constexpr int kState = 3;  // the fields' numbers in proc_pid_stat(5)
+  constexpr int kThreads = 20;
+  constexpr int kStartTime = 22;
   const std::string content = ReadSmallFile(proc + "/stat");
   // The second field, the command's name in parentheses, may hold spaces and parentheses itself.
   const size_t name_end = content.rfind(") ");
   if (name_end == std::string::npos) return std::nullopt;
   std::string_view rest = std::string_view(content).substr(name_end + 2);
-  for (int field = 3; field < kStartTime; ++field) {
-    const size_t space = rest.find(' ');
-    if (space == std::string_view::npos) return std::nullopt;
-    rest.remove_prefix(space + 1);
+  ProcessStat stat;
+  for (int field = kState;; ++field) {
+    const std::string_view word = rest.substr(0, rest.find(' '));
+    if (field == kState) stat.first_thread_sleeps = word == "S";
+    if (field == kThreads && !ParseNumber(word, &stat.threads)) return std::nullopt;
+    if (field == kStartTime) {
+      return ParseNumber(word, &stat.start_ticks) ? std::optional(stat) : std::nullopt;
+    }
+    if (word.size() == rest.size()) return std::nullopt;
+    rest.remove_prefix(word.size() + 1);
   }
-  uint64_t ticks = 0;
-  if (!ParseNumber(rest.substr(0, rest.find(' ')), &ticks)) return std::nullopt;
-  return ticks;
+}
+
+std::optional<uint64_t> ProcessStartTicks(const std::string& proc) {
+  const std::optional<ProcessStat> stat = ReadProcessStat(proc);
+  return stat ? std::optional(stat->start_ticks) : std::nullopt;
 }
 
 std::optional<int64_t> NsOfTicks(uint64_t ticks) {

@@ -28,8 +28,15 @@ std::string HostName();
 // The words of `proc`/cmdline.
 std::vector<std::string> CommandLine(const std::string& proc = "/proc/self");
 
-// When the process started, in clock ticks since the machine did: the same for as long as it is
-// this process, and another one after criu has made it again.
+// Of `proc`/stat (proc_pid_stat(5)).
+struct ProcessStat {
+  // When the process started, in clock ticks since the machine did: the same for as long as it is
+  // this process, and another one after criu has made it again.
+  uint64_t start_ticks = 0;
+  uint64_t threads = 0;
+  bool first_thread_sleeps = false;  // in the kernel
+};
+std::optional<ProcessStat> ReadProcessStat(const std::string& proc = "/proc/self");
 std::optional<uint64_t> ProcessStartTicks(const std::string& proc = "/proc/self");
 
 // The same in nanoseconds since 1970, to about 10 ms.

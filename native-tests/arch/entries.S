@@ -361,17 +361,52 @@ HERON   HeronMemoryTable
         jmp     *(%rdx, %rdi, 8)
 HERON_END HeronMemoryTable
 
+// The displacement is not the last of the instruction.
+        .macro  HERON_REFERS_BACK name, instruction:vararg
+HERON   \name
+        nop
+        nop
+1:      movl    $1, %eax
+        \instruction
+        ret
+HERON_END \name
+        .endm
+
+        HERON_REFERS_BACK HeronRefersBackByte, cmpb $17, 1b(%rip)
+        HERON_REFERS_BACK HeronRefersBackWord, cmpw $4660, 1b(%rip)
+        HERON_REFERS_BACK HeronRefersBackLong, cmpl $305419896, 1b(%rip)
+        HERON_REFERS_BACK HeronLoopsBack, loop 1b
+        HERON_REFERS_BACK HeronJumpsBackIfZero, jrcxz 1b
+
+// As the assembler would not write it, with a distance of four bytes.
+HERON   HeronJumpsFarBack
+        nop
+        nop
+        movl    $1, %eax
+        .byte   0x0f, 0x84
+        .long   2 - 13
+        ret
+HERON_END HeronJumpsFarBack
+
+HERON   HeronFarTable
+        movl    $1, %eax
+        leaq    heron_tail(%rip), %rdx
+        ljmp    *(%rdx)
+HERON_END HeronFarTable
+
+// What is no instruction alone does no harm: beside what is a breakpoint, or the last byte of
+// something.
 HERON   HeronUndecodable
         movl    $1, %eax
         ret
-        .byte   0x06
+        .byte   0x06, 0xcc
         ret
 HERON_END HeronUndecodable
 
 HERON   HeronCutOff
         movl    $1, %eax
         ret
-        .byte   0x48, 0xb8, 1, 2
+        .byte   0x48, 0xb8, 1, 0xcc
 HERON_END HeronCutOff
         nop
         nop
@@ -400,6 +435,25 @@ HERON   HeronEndsInside
         nop
         .byte   0xb8, 1, 0
 HERON_END HeronEndsInside
+
+// ---- What looks like that ----
+
+// jmp *%rax among the bytes of a number, a breakpoint, and two bytes that would jump back.
+HERON   HeronLookalikes
+        movl    $1000, %eax
+        movl    $0xccffe0cc, %edx
+        movl    $0xf8eb, %edx
+        leaq    (%rax, %rdi), %rax
+        ret
+HERON_END HeronLookalikes
+
+// A 64-bit processor has no such instruction, and the function never comes by it.
+HERON   HeronQuietData
+        movl    $1000, %eax
+        leaq    (%rax, %rdi), %rax
+        ret
+        .byte   0x06
+HERON_END HeronQuietData
 
 // ---- For tests of other things than the code ----
 

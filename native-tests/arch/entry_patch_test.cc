@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -156,11 +157,11 @@ std::string Hex(const void* address) {
 }
 
 TEST_CASE("each kind of first instructions is moved, and does what it did") {
-  const std::string name =
-      GENERATE("HeronImmediate", "HeronMovs", "HeronPushes", "HeronManyPushes", "HeronStack",
-               "HeronThread", "HeronRelativeCompare", "HeronRelativeLoad", "HeronRelativeAddress",
-               "HeronRelativeTwice", "HeronMarked", "HeronVector", "HeronSevenBytes",
-               "HeronTailCall", "HeronJustFits", "HeronSkewed1", "HeronSkewed2", "HeronSkewed3");
+  const std::string name = GENERATE(
+      "HeronImmediate", "HeronMovs", "HeronPushes", "HeronManyPushes", "HeronStack", "HeronThread",
+      "HeronRelativeCompare", "HeronRelativeLoad", "HeronRelativeAddress", "HeronRelativeTwice",
+      "HeronMarked", "HeronVector", "HeronSevenBytes", "HeronTailCall", "HeronJustFits",
+      "HeronLookalikes", "HeronQuietData", "HeronSkewed1", "HeronSkewed2", "HeronSkewed3");
   INFO(name);
   const Symbol symbol = Find(name);
   const auto function = reinterpret_cast<Function>(symbol.address);
@@ -250,6 +251,13 @@ TEST_CASE("what cannot be moved with certainty is refused, and nothing is change
       Case{"HeronCallsBack", "bytes 1..5 are the target of a jump at +13"},
       Case{"HeronJumpsBackBehind", "bytes 1..10 are the target of a jump at +12"},
       Case{"HeronRefersBack", "bytes 1..6 are referred to at +7"},
+      Case{"HeronRefersBackByte", "bytes 1..6 are referred to at +7"},
+      Case{"HeronRefersBackWord", "bytes 1..6 are referred to at +7"},
+      Case{"HeronRefersBackLong", "bytes 1..6 are referred to at +7"},
+      Case{"HeronLoopsBack", "bytes 1..6 are the target of a jump at +7"},
+      Case{"HeronJumpsBackIfZero", "bytes 1..6 are the target of a jump at +7"},
+      Case{"HeronJumpsFarBack", "bytes 1..6 are the target of a jump at +7"},
+      Case{"HeronFarTable", "there is a jump to a computed address at +12"},
       Case{"HeronTable", "there is a jump to a computed address at +12"},
       Case{"HeronMemoryTable", "there is a jump to a computed address at +12"},
       Case{"HeronUndecodable", "the bytes at +6 are no instruction"},
@@ -356,6 +364,36 @@ TEST_CASE("while threads run, no entry is patched in which one could stand and b
   CHECK(std::memcmp(reinterpret_cast<void*>(code.function()), kPushAndAnswer.data(),
                     kPushAndAnswer.size()) == 0);
   CHECK(code.Patch() == "");
+}
+
+TEST_CASE("while no other thread runs, entries need no pages of their own") {
+  // push %rbp; mov $0x100000 or $0x110000, %eax; pop %rbp; ret: who stands behind the push finds
+  // his instruction if the jump leads 256 or 272 MiB up.
+  std::vector<uint8_t> code = {0x55, 0xb8, 0, 0, 0x10, 0, 0x5d, 0xc3};
+  code.insert(code.end(), code.begin(), code.end());
+  code[12] = 0x11;
+  const auto patch = [&code](EntryMoment moment) {
+    const OwnCode memory(kMiB, kMiB, MAP_PRIVATE, code);
+    auto* first = reinterpret_cast<uint8_t*>(memory.function());
+    std::array<void*, 2> originals = {};
+    std::array<EntryPatch, 2> patches;
+    for (size_t i = 0; i < 2; ++i) {
+      patches[i] = {first + 8 * i, 8, reinterpret_cast<void*>(&Hook), &originals[i], ""};
+    }
+    const int before = AnonymousExecutable();
+    PatchEntries(patches, moment);
+    const int pages = AnonymousExecutable() - before;
+    for (size_t i = 0; i < 2; ++i) {
+      CHECK(patches[i].refusal == "");
+      hook_original = reinterpret_cast<Function>(originals[i]);
+      hook_calls = 0;
+      CHECK(reinterpret_cast<Function>(first + 8 * i)(1, 2) == (i == 0 ? 0x100000 : 0x110000));
+      CHECK(hook_calls == 1);
+    }
+    return pages;
+  };
+  CHECK(patch(EntryMoment::kStart) == 2);
+  CHECK(patch(EntryMoment::kAlone) == 1);
 }
 
 TEST_CASE("while threads run, an entry is patched whose first instruction is all that changes") {

@@ -16,7 +16,8 @@
 // slot's address to within 256^(k-1) bytes. (Chamith et al., "Instruction Punning", PLDI 2017.) The
 // addresses in question are mostly some hundred MiB above the library, where nothing is. Where they
 // are taken or do not exist, any other slot will do while almost no other thread runs; in a JVM
-// that runs already (EntryMoment::kRunning) the function is refused then.
+// that runs already (EntryMoment::kRunning) the function is refused then. Where no other thread
+// runs at all none of this is needed, and as each such slot has a page of its own, it is left out.
 //
 // That a core which is about to run the entry gets all of the old word or all of the new one is
 // AMD's promise (volume 2, "Cross-Modifying Code"), and what HotSpot itself relies on where it puts
@@ -439,6 +440,39 @@ std::string ChooseInstructions(const Code& code, Moved* moved) {
   return "";
 }
 
+// Whether some of the function's bytes, wherever its instructions begin, could be one that
+// LookForJumpsInto() looks for. Hardly any function has such bytes, and to decode dozens of
+// functions is a good part of what patching takes.
+bool MayLeadInto(const Code& code, size_t changed) {
+  const uint8_t* bytes = code.bytes();
+  const auto size = static_cast<int64_t>(code.size());
+  const auto end_of_changed = static_cast<int64_t>(changed);
+  constexpr int64_t kWideImmediate = 4;  // behind a displacement: of 0, 1, 2 or 4 bytes
+  for (int64_t at = 0; at < size; ++at) {
+    const uint8_t byte = bytes[at];
+    if (byte == kInt3) return true;
+    if (at + 1 < size) {
+      const uint8_t next = bytes[at + 1];
+      // jmp r/m and, of memory only, the far one; not through a fixed word
+      const int reg = next >> 3 & 7;
+      const bool jumps = reg == 4 || (reg == 5 && next < 0xc0);
+      if (byte == 0xff && jumps && (next & 0xc7) != 5) return true;
+      // jcc, jmp, loop, jrcxz rel8
+      const bool is_short = (byte & 0xf0) == 0x70 || byte == 0xeb || (byte & 0xfc) == 0xe0;
+      const int64_t target = at + 2 + static_cast<int8_t>(next);
+      if (is_short && target > 0 && target < end_of_changed) return true;
+    }
+    if (at + 4 <= size) {
+      // rel32, of whatever instruction, and operands relative to the instruction pointer
+      int32_t distance = 0;
+      std::memcpy(&distance, bytes + at, sizeof(distance));
+      const int64_t target = at + 4 + distance;
+      if (target > -kWideImmediate && target < end_of_changed) return true;
+    }
+  }
+  return false;
+}
+
 // Nothing in the whole function may lead into the bytes that change.
 std::string LookForJumpsInto(const Code& code, size_t changed) {
   Instruction instruction;
@@ -548,7 +582,9 @@ std::string MakePlan(const MemoryMap& map, EntryMoment moment, Arena* arena, Ent
   const Code code(static_cast<const uint8_t*>(patch->function), patch->size);
   Moved moved;
   std::string refusal = ChooseInstructions(code, &moved);
-  if (refusal.empty()) refusal = LookForJumpsInto(code, moved.size());
+  if (refusal.empty() && MayLeadInto(code, moved.size())) {
+    refusal = LookForJumpsInto(code, moved.size());
+  }
   if (!refusal.empty()) return refusal;
   if (function % 8 + kJumpBytes > 8) return "its first five bytes cannot be written at once";
 
@@ -561,7 +597,9 @@ std::string MakePlan(const MemoryMap& map, EntryMoment moment, Arena* arena, Ent
   size_t count = 0;
   const size_t boundary = moved.instructions[0].end();
   refusal = "no memory within 2 GiB";
-  if (boundary < kJumpBytes) ranges[count++] = KeepingBytesFrom(boundary, code.bytes());
+  if (boundary < kJumpBytes && moment != EntryMoment::kAlone) {
+    ranges[count++] = KeepingBytesFrom(boundary, code.bytes());
+  }
   if (boundary < kJumpBytes && moment == EntryMoment::kRunning) {
     refusal = "a thread may stand behind its first instruction, and what would spare it is taken";
   } else {
