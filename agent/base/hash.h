@@ -15,19 +15,26 @@ inline uint64_t MixHash(uint64_t seed, uint64_t value) {
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
+// The bytes of a table with which a table of few entries gets by.
+constexpr uint32_t kNearBytes = 4 * 4096;
+
 // The place of probe number `probe`, from 0 on, in a table whose size is a power of two, `mask`
-// + 1. The first two probes are among its first `near` places, which is a power of two as well: as
-// long as there are few entries they share few pages, and all others stay untouched. The next
-// probes are that far apart: the first places fill up, and who comes upon them must get past them.
+// + 1. The first two probes are among the first places, `near` of them, a power of two as well:
+// those in its first kNearBytes. Each further one is among sixteen times as many as the one before.
+// As long as there are few entries they share few pages, and all others stay untouched.
 inline uint32_t ProbePlace(uint64_t hash, uint32_t probe, uint32_t mask, uint32_t near) {
+  constexpr uint32_t kMostDoublings = 32;
+  const uint32_t doublings = probe < 2 ? 0 : std::min(4 * (probe - 1), kMostDoublings);
+  const uint64_t places = uint64_t{near} << doublings;
   const auto start = static_cast<uint32_t>(hash);
-  if (probe < 2) return (start + probe) & std::min(mask, near - 1);
-  return (start + probe * (near + 1)) & mask;
+  // Who meets another one's first place does not meet its next ones. Odd: it comes by every place.
+  const uint32_t step = (start * 0x9e3779b1u) >> 15 | 1;
+  return (start + probe * step) & mask & static_cast<uint32_t>(places - 1);
 }
 
-// Of an index of 4-byte words: near is what two pages hold.
+// Of an index of 4-byte words.
 inline uint32_t IndexPlace(uint64_t hash, uint32_t probe, uint32_t mask) {
-  return ProbePlace(hash, probe, mask, 2048);
+  return ProbePlace(hash, probe, mask, kNearBytes / sizeof(uint32_t));
 }
 
 }  // namespace fdorigin

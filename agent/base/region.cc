@@ -4,10 +4,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "fdorigin_version.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23  // since Linux 5.14
+#endif
 #ifndef PR_SET_VMA
 #define PR_SET_VMA 0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
@@ -68,6 +72,16 @@ RegionOffset Region::Allocate(size_t bytes) {
   } while (!used.compare_exchange_weak(at, at + wanted, std::memory_order_acq_rel,
                                        std::memory_order_relaxed));
   return at;
+}
+
+RegionOffset Region::AllocateTable(size_t bytes, size_t used_at_once) {
+  const RegionOffset table = Allocate(bytes);
+  if (table == 0) return 0;
+  const uint64_t page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t low = table / page * page;
+  const uint64_t high = table + std::min(bytes, used_at_once);
+  madvise(base_ + low, high - low, MADV_POPULATE_WRITE);  // a wish
+  return table;
 }
 
 size_t Region::used() const { return header()->used.load(std::memory_order_relaxed); }

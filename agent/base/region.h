@@ -63,6 +63,10 @@ class Region {
   // counted). Lock-free; memory is never given back.
   HOOK_SAFE RegionOffset Allocate(size_t bytes);
 
+  // The same for a table whose first `used_at_once` bytes soon will be: the kernel is asked for
+  // their pages in one call. Else each would take a fault, and one more where it is read first.
+  RegionOffset AllocateTable(size_t bytes, size_t used_at_once);
+
   template <typename T>
   HOOK_SAFE T* At(RegionOffset offset) const {
     return reinterpret_cast<T*>(base_ + offset);

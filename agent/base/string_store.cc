@@ -38,7 +38,7 @@ bool StringStore::Create(Region* region) {
   uint32_t entries = 1024;
   while (entries < region->size() / 1024) entries *= 2;
   index_mask_ = entries - 1;
-  index_ = region->Allocate(entries * sizeof(std::atomic<uint32_t>));
+  index_ = region->AllocateTable(entries * sizeof(std::atomic<uint32_t>), kNearBytes);
   region->header()->string_store = index_;
   return index_ != 0;
 }

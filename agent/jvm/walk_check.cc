@@ -1,7 +1,6 @@
 #include "jvm/walk_check.h"
 
 #include <algorithm>
-#include <bit>
 #include <cctype>
 #include <string_view>
 
@@ -31,6 +30,8 @@ bool IsSame(std::string_view ours, std::string_view theirs) {
   constexpr size_t kCut = 4000;
   return ours == theirs || (ours.size() > kCut && theirs.starts_with(ours));
 }
+
+bool IsPowerOfTwo(uint32_t number) { return (number & (number - 1)) == 0; }
 
 std::string Describe(const MethodName& method, int64_t bci) {
   return std::string(method.class_name)
@@ -74,7 +75,7 @@ bool WalkCheck::ListenToClasses(JNIEnv* jni) {
 // are built with, and is not parsed.
 void WalkCheck::LoadSomeClass(JNIEnv* jni) {
   for (const char* name :
-       {"java.io.DataInputStream", "java.util.TooManyListenersException", "java.io.CharArrayReader",
+       {"java.nio.file.CopyOption", "java.io.DataInputStream", "java.io.CharArrayReader",
         "java.text.StringCharacterIterator", "java.util.zip.Adler32"}) {
     if (walker_->trust() != JavaWalker::Trust::kUntried || jni->PushLocalFrame(8) != 0) break;
     const jstring text = jni->NewStringUTF(name);
@@ -94,7 +95,7 @@ void WalkCheck::LoadSomeClass(JNIEnv* jni) {
 // Every one of the first, then ever fewer: they tell less and less, and a JVM starts with hundreds.
 void WalkCheck::OnClassPrepare(JNIEnv* jni) {
   const uint32_t number = preparations_.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (std::has_single_bit(number)) Compare(jni);
+  if (IsPowerOfTwo(number)) Compare(jni);
   if (number >= kLast || walker_->trust() != JavaWalker::Trust::kUntried) {
     own_jvmti_->SetEventNotificationMode(JVMTI_DISABLE, JVMTI_EVENT_CLASS_PREPARE, nullptr);
   }
@@ -103,7 +104,7 @@ void WalkCheck::OnClassPrepare(JNIEnv* jni) {
 // As above. Whoever is believed for interpreted frames may still be wrong about compiled ones.
 void WalkCheck::OnCompiledFrames(JNIEnv* jni) {
   const uint32_t number = recorded_.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (std::has_single_bit(number)) Compare(jni);
+  if (IsPowerOfTwo(number)) Compare(jni);
   if (number >= kLast || compiled_.load(std::memory_order_relaxed) >= kEnough || found_wrong()) {
     recorder_->SetCheck(nullptr);
   }

@@ -74,7 +74,7 @@ bool MethodStore::Create(Region* region, StringStore* strings) {
   while (entries < region->size() / 1024) entries *= 2;
   Root* root = region->At<Root>(root_);
   root->mask = entries - 1;
-  root->index = region->Allocate(entries * sizeof(std::atomic<uint32_t>));
+  root->index = region->AllocateTable(entries * sizeof(std::atomic<uint32_t>), kNearBytes);
   return root->index != 0;
 }
 

@@ -20,7 +20,7 @@ struct CachedRule {
 };
 
 constexpr uint32_t kEntries = 8192;
-constexpr uint32_t kNear = 4 * 4096 / sizeof(CachedRule);  // four pages: a start learns 150 rules
+constexpr uint32_t kNear = kNearBytes / sizeof(CachedRule);
 constexpr uint32_t kProbes = 4;
 constexpr int kTagShift = 48;
 
@@ -50,7 +50,7 @@ bool NativeWalker::Create(Region* region, ImageTable* images) {
   PrepareUnwinding();
   images_ = images;
   region_ = region;
-  cache_ = region->Allocate(kEntries * sizeof(CachedRule));
+  cache_ = region->AllocateTable(kEntries * sizeof(CachedRule), kNearBytes);
   return cache_ != 0;
 }
 

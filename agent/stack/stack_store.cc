@@ -54,8 +54,8 @@ bool StackStore::Create(Region* region) {
   Root* root = region->At<Root>(root_);
   root->stack_mask = stacks - 1;
   root->frame_mask = frames - 1;
-  root->stack_index = region->Allocate(stacks * sizeof(std::atomic<uint32_t>));
-  root->frame_index = region->Allocate(frames * sizeof(std::atomic<uint32_t>));
+  root->stack_index = region->AllocateTable(stacks * sizeof(std::atomic<uint32_t>), kNearBytes);
+  root->frame_index = region->AllocateTable(frames * sizeof(std::atomic<uint32_t>), kNearBytes);
   region->header()->stack_store = root_;
   return root->stack_index != 0 && root->frame_index != 0;
 }

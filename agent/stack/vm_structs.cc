@@ -24,6 +24,15 @@ bool IsNamed(const char* name, const char* wanted) {
   return name != nullptr && *name == *wanted && std::strcmp(name, wanted) == 0;
 }
 
+// The first characters, as many as there are.
+uint64_t Beginning(const char* name) {
+  uint64_t characters = 0;
+  for (size_t i = 0; i < sizeof(characters) && name[i] != '\0'; ++i) {
+    characters = characters << 8 | static_cast<uint8_t>(name[i]);
+  }
+  return characters;
+}
+
 // Asks the tables and remembers what they did not know.
 class Asker {
  public:
@@ -370,38 +379,48 @@ VmTables::VmTables(const JvmLibrary& jvm) {
         jvm.Read("gHotSpotVMIntConstants", &int_constants_.entries))) {
     int_constants_.entries = nullptr;
   }
+  ListTypesOfFields();
 }
 
-template <typename IsIt>
-const char* VmTables::Table::Search(IsIt is_it) const {
+const char* VmTables::Table::Find(const char* wanted) const {
   if (entries == nullptr) return nullptr;
   const char* const from = last == nullptr ? entries : last;
   for (const char* entry = from;; entry += stride) {
     const auto* entry_name = ReadAt<const char*>(entry, name);
     if (entry_name == nullptr) break;
-    if (is_it(entry, entry_name)) return last = entry;
+    if (IsNamed(entry_name, wanted)) return last = entry;
   }
   for (const char* entry = entries; entry != from; entry += stride) {
-    if (is_it(entry, ReadAt<const char*>(entry, name))) return last = entry;
+    if (IsNamed(ReadAt<const char*>(entry, name), wanted)) return last = entry;
   }
   return nullptr;
 }
 
-const char* VmTables::Table::FindByName(const char* wanted) const {
-  return Search([=](const char*, const char* entry_name) { return IsNamed(entry_name, wanted); });
+// There are thousands of fields, of some hundreds of types.
+void VmTables::ListTypesOfFields() {
+  if (fields_.entries == nullptr) return;
+  types_of_fields_.reserve(1024);
+  const char* seen = nullptr;
+  for (const char* entry = fields_.entries;; entry += fields_.stride) {
+    const auto* type_name = ReadAt<const char*>(entry, fields_.name);
+    if (type_name == nullptr) break;
+    if (type_name != seen) types_of_fields_.push_back({Beginning(type_name), entry});
+    seen = type_name;
+  }
 }
 
 const char* VmTables::FindField(const char* type, const char* field) const {
-  // The fields of a type stand together, mostly with one string for its name.
-  const char* seen = nullptr;
-  bool is_type = false;
-  return fields_.Search([=, this](const char* entry, const char* type_name) mutable {
-    if (type_name != seen) {
-      seen = type_name;
-      is_type = IsNamed(type_name, type);
+  const uint64_t beginning = Beginning(type);
+  for (const TypeFields& fields : types_of_fields_) {
+    if (fields.beginning != beginning) continue;
+    const auto* type_name = ReadAt<const char*>(fields.first, fields_.name);
+    if (std::strcmp(type_name, type) != 0) continue;
+    for (const char* entry = fields.first; ReadAt<const char*>(entry, fields_.name) == type_name;
+         entry += fields_.stride) {
+      if (IsNamed(ReadAt<const char*>(entry, field_name_), field)) return entry;
     }
-    return is_type && IsNamed(ReadAt<const char*>(entry, field_name_), field);
-  });
+  }
+  return nullptr;
 }
 
 ptrdiff_t VmTables::Offset(const char* type, const char* field) const {
@@ -424,12 +443,12 @@ const void* VmTables::StaticField(const char* type, const char* field) const {
 }
 
 ptrdiff_t VmTables::SizeOf(const char* type) const {
-  const char* entry = types_.FindByName(type);
+  const char* entry = types_.Find(type);
   return entry == nullptr ? -1 : static_cast<ptrdiff_t>(ReadAt<uint64_t>(entry, type_size_));
 }
 
 bool VmTables::IntConstant(const char* name, int* value) const {
-  const char* entry = int_constants_.FindByName(name);
+  const char* entry = int_constants_.Find(name);
   if (entry == nullptr) return false;
   *value = ReadAt<int32_t>(entry, int_value_);
   return true;

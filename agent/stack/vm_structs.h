@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace fdorigin {
 
@@ -71,15 +72,20 @@ class VmTables {
     // near each other in the tables, too, which have thousands of entries.
     mutable const char* last = nullptr;
 
-    // The entry for which `is_it`, called with it and its name, says so; null where there is none.
-    template <typename IsIt>
-    const char* Search(IsIt is_it) const;
-    const char* FindByName(const char* wanted) const;
+    // Null where there is none.
+    const char* Find(const char* wanted) const;
+  };
+  // Entries of fields that follow each other and have one string for the name of their type.
+  struct TypeFields {
+    uint64_t beginning;  // of that name
+    const char* first;   // entry
   };
 
+  void ListTypesOfFields();
   const char* FindField(const char* type, const char* field) const;
 
   Table fields_;
+  std::vector<TypeFields> types_of_fields_;
   uint64_t field_name_ = 0;
   uint64_t field_type_ = 0;
   uint64_t field_is_static_ = 0;
