@@ -8,9 +8,9 @@
 // found is replayed by ApplyFrameRule, which is a table look-up and two loads. Both touch no memory
 // that was not found readable, hold no descriptor (libunwind's validation pipe is not used: memory
 // is read through an accessor of our own) and take no lock but, in libunwind, the loader's and
-// those of its pools, with all signals blocked. The one exception are addresses in DWARF
-// expressions, from which libunwind loads directly: frame_rule.cc says how that is kept from
-// faulting.
+// those of its pools, with all signals blocked. libunwind prepares itself when it is first asked.
+// The one exception are addresses in DWARF expressions, from which libunwind loads directly:
+// frame_rule.cc says how that is kept from faulting.
 #ifndef FDORIGIN_AGENT_ARCH_FRAME_RULE_H_
 #define FDORIGIN_AGENT_ARCH_FRAME_RULE_H_
 
@@ -49,8 +49,8 @@ struct FrameRule {
   static FrameRule Unpack(uint64_t bits);
 };
 
-// Called at load, outside hook context: initialises libunwind, and reserves 12 MiB of addresses
-// (not of memory) that no walk may take for a stack.
+// Called at load, outside hook context: reserves 12 MiB of addresses (not of memory) that no walk
+// may take for a stack.
 void PrepareUnwinding();
 
 // What the unwind tables say of the code at `pc`, which must lie in a mapped ELF image.

@@ -94,7 +94,7 @@ class Bytes {
 
 // Where a register was saved.
 struct Saved {
-  enum class Where : uint8_t { kNowhere, kAtOffset, kElsewhere };
+  enum class Where : uint8_t { kNowhere, kAtOffset, kElsewhere, kLost };
   Where where = Where::kNowhere;
   int64_t offset = 0;  // from the CFA
 };
@@ -131,6 +131,7 @@ bool Run(Bytes code, const Cie& cie, uint64_t location, uint64_t target, Row* ro
     return Saved{Saved::Where::kAtOffset, static_cast<int64_t>(offset) * cie.data_align};
   };
   constexpr Saved kElsewhere = {Saved::Where::kElsewhere, 0};
+  constexpr Saved kLost = {Saved::Where::kLost, 0};
   while (!code.done()) {
     const auto opcode = code.Read<uint8_t>();
     const uint64_t low = opcode & 0x3f;
@@ -167,7 +168,7 @@ bool Run(Bytes code, const Cie& cie, uint64_t location, uint64_t target, Row* ro
             restore(code.Unsigned());
             continue;
           case 0x07:  // DW_CFA_undefined
-            save(code.Unsigned(), kElsewhere);
+            save(code.Unsigned(), kLost);
             continue;
           case 0x08:  // DW_CFA_same_value
             save(code.Unsigned(), {});
@@ -341,14 +342,18 @@ bool ReadFrameRule(uint64_t pc, bool interrupted, FrameRule* rule) {
   Row row = cie.row;
   if (!bytes.ok() || !Run(bytes, cie, begin, target, &row)) return false;
 
+  *rule = {};
+  if (row.return_address.where == Saved::Where::kLost) {
+    rule->kind = FrameRuleKind::kEnd;
+    return true;
+  }
   if (!row.cfa_known || (row.cfa_register != kRsp && row.cfa_register != kRbp) ||
       row.cfa_offset < 0 || row.cfa_offset > kMaxCfaOffset ||
       row.return_address.where != Saved::Where::kAtOffset || row.return_address.offset != -8 ||
-      row.fp.where == Saved::Where::kElsewhere || row.fp.offset > kMaxFpOffset ||
-      row.fp.offset < -kMaxFpOffset) {
+      row.fp.where == Saved::Where::kElsewhere || row.fp.where == Saved::Where::kLost ||
+      row.fp.offset > kMaxFpOffset || row.fp.offset < -kMaxFpOffset) {
     return false;
   }
-  *rule = {};
   rule->kind = FrameRuleKind::kStandard;
   rule->cfa_from_fp = row.cfa_register == kRbp;
   rule->cfa_offset = static_cast<int32_t>(row.cfa_offset);

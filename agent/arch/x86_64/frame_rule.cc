@@ -8,6 +8,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -75,11 +76,25 @@ int AccessMemory(unw_addr_space_t, unw_word_t address, unw_word_t* value, int wr
   return 0;
 }
 
+// libunwind is prepared when it is first needed, which in many processes is never. False while
+// another thread is at it, for which nobody waits.
+bool CanAskLibunwind() {
+  enum : int { kUntouched, kBusy, kReady };
+  static constinit std::atomic<int> state{kUntouched};
+  int found = state.load(std::memory_order_acquire);
+  if (found != kUntouched || !state.compare_exchange_strong(found, kBusy)) return found == kReady;
+  unw_set_caching_policy(unw_local_addr_space, UNW_CACHE_NONE);
+  unw_get_accessors(unw_local_addr_space)->access_mem = &AccessMemory;
+  state.store(kReady, std::memory_order_release);
+  return true;
+}
+
 enum class StepResult { kMoved, kEnd, kFailed };
 
 // One step of libunwind from `from`. kEnd where the stack ends, or the code has no unwind
 // information.
 StepResult Step(StepContext* context, const WalkRegisters& from, WalkRegisters* to) {
+  if (!CanAskLibunwind()) return StepResult::kFailed;
   std::memset(&context->registers, 0, sizeof(context->registers));
   greg_t* registers = context->registers.uc_mcontext.gregs;
   for (int i = REG_R8; i <= REG_RCX; ++i) {
@@ -139,8 +154,6 @@ void PrepareUnwinding() {
         mmap(nullptr, kFakeBytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory != MAP_FAILED) fake_memory = reinterpret_cast<uint64_t>(memory);
   }
-  unw_set_caching_policy(unw_local_addr_space, UNW_CACHE_NONE);  // initialises libunwind, too
-  unw_get_accessors(unw_local_addr_space)->access_mem = &AccessMemory;
 }
 
 FrameRule LearnFrameRule(uint64_t pc, bool interrupted) {
