@@ -4,6 +4,7 @@
 #include <lzma.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 namespace fdorigin {
@@ -20,6 +21,18 @@ constexpr size_t kMaxUnxzBytes = 64u << 20;
 constexpr uint64_t kMaxXzDecoderBytes = 80ull << 20;
 constexpr size_t kXzStepBytes = 256u << 10;
 
+// CRC-64 of ECMA-182, reflected (the .xz file format 1.1.0, section 6).
+constexpr uint64_t kCrcPolynomial = 0xc96c5795d7870f42;
+constexpr std::array<uint64_t, 256> kCrcTable = [] {
+  std::array<uint64_t, 256> table = {};
+  for (uint64_t byte = 0; byte < table.size(); ++byte) {
+    uint64_t rest = byte;
+    for (int bit = 0; bit < 8; ++bit) rest = rest >> 1 ^ ((rest & 1) != 0 ? kCrcPolynomial : 0);
+    table[byte] = rest;
+  }
+  return table;
+}();
+
 }  // namespace
 
 bool Inflate(std::string_view packed, uint64_t size, std::string* content) {
@@ -34,6 +47,15 @@ bool Inflate(std::string_view packed, uint64_t size, std::string* content) {
       decompressor, packed.data(), packed.size(), content->data(), content->size(), nullptr);
   libdeflate_free_decompressor(decompressor);
   return result == LIBDEFLATE_SUCCESS;
+}
+
+// Called by liblzma's decoder, in the place of its own, which asks the processor for its features
+// as soon as the library is loaded, in every JVM: some 20 us a question where a hypervisor has to
+// answer. The linker takes that one only where there is none yet.
+extern "C" uint64_t lzma_crc64(const uint8_t* bytes, size_t size, uint64_t crc) noexcept {
+  crc = ~crc;
+  for (size_t i = 0; i < size; ++i) crc = crc >> 8 ^ kCrcTable[(crc ^ bytes[i]) & 0xff];
+  return ~crc;
 }
 
 bool UnpackXz(std::string_view packed, std::string* content) {
