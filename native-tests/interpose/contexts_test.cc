@@ -289,8 +289,7 @@ void UseDescriptors(int) {
   const int saved = errno;
   const int fd = handler_library->Socket();
   if (fd < 0) ++handler_wrong;
-  const std::optional<FdEntry> entry =
-      handler_recorded >= 0 ? Harness::Get().table.Copy(fd) : std::nullopt;
+  const std::optional<FdEntry> entry = Harness::Get().table.Copy(fd);
   if (entry && NameOf(entry->origin) == "socket") ++handler_recorded;
   if (handler_library->Close(fd) != 0) ++handler_wrong;
   errno = saved;
@@ -391,7 +390,10 @@ TEST_CASE("signals that interrupt hooks do no harm") {
     }
     last = library.Socket();
   });
-  for (int i = 0; i < 3000; ++i) {
+  // A thread that has no processor meanwhile gets all of these as one.
+  constexpr int kSignals = 3000;
+  constexpr int kMostSignals = 30'000'000;
+  for (int i = 0; i < kSignals || (handler_recorded == 0 && i < kMostSignals); ++i) {
     pthread_kill(worker.native_handle(), SIGUSR1);
     if (i % 16 == 0) std::this_thread::yield();
   }
