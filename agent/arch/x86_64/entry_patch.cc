@@ -29,21 +29,18 @@
 #include "arch/entry_patch.h"
 
 #include <Zydis/Decoder.h>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <optional>
-#include <string_view>
 #include <vector>
+
+#include "base/memory_map.h"
 
 namespace fdorigin {
 namespace {
@@ -57,14 +54,6 @@ static_assert(kTrampolineOffset + kMaxMovedBytes + kJumpBytes <= kSlotBytes);
 constexpr uint8_t kJmpRel32 = 0xe9;
 constexpr uint8_t kInt3 = 0xcc;
 
-// Where a new page may be: above what is kept free below, under the end of user space.
-constexpr uint64_t kLowestAddress = uint64_t{1} << 20;
-constexpr uint64_t kHighestAddress = (uint64_t{1} << 47) - kPageBytes;
-// The heap and the main thread's stack grow: a page in their way would stop them.
-constexpr uint64_t kHeapGrowth = uint64_t{1} << 30;
-constexpr uint64_t kMinStackGrowth = uint64_t{128} << 20;
-constexpr uint64_t kMaxStackGrowth = uint64_t{1} << 30;
-
 uint64_t AddressOf(const void* pointer) { return reinterpret_cast<uint64_t>(pointer); }
 uint8_t* PointerTo(uint64_t address) { return reinterpret_cast<uint8_t*>(address); }
 uint64_t PageOf(uint64_t address) { return address & ~(kPageBytes - 1); }
@@ -73,114 +62,6 @@ bool FitsInt32(int64_t value) { return value >= INT32_MIN && value <= INT32_MAX;
 
 std::string SystemError(const char* call) {
   return std::string(call) + ": " + std::strerror(errno);
-}
-
-// ---- The memory map -----------------------------------------------------------------------------
-
-struct Mapping {
-  uint64_t low = 0;
-  uint64_t high = 0;
-  int protection = PROT_NONE;
-  bool shared = false;
-};
-
-struct Gap {
-  uint64_t low = 0;
-  uint64_t high = 0;
-};
-
-class MemoryMap {
- public:
-  // False where it cannot be read; errno says why.
-  bool Read();
-
-  // Of `address`; null where nothing is mapped.
-  const Mapping* Find(uint64_t address) const {
-    const auto found =
-        std::upper_bound(mappings_.begin(), mappings_.end(), address,
-                         [](uint64_t wanted, const Mapping& each) { return wanted < each.high; });
-    return found == mappings_.end() || address < found->low ? nullptr : &*found;
-  }
-  // Whether all bytes are mapped with (at least) `protection`.
-  bool Allows(uint64_t low, uint64_t high, int protection) const {
-    while (low < high) {
-      const Mapping* mapping = Find(low);
-      if (mapping == nullptr || (mapping->protection & protection) != protection) return false;
-      low = mapping->high;
-    }
-    return true;
-  }
-  const std::vector<Gap>& gaps() const { return gaps_; }
-  std::vector<Gap>& gaps() { return gaps_; }
-
- private:
-  void Parse(const char* text);
-  void FindGaps();
-
-  std::vector<Mapping> mappings_;  // in order of address, as the kernel lists them
-  std::vector<Gap> occupied_;      // the mappings, with the room into which some of them grow
-  std::vector<Gap> gaps_;
-};
-
-bool MemoryMap::Read() {
-  const long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  std::string text;
-  std::array<char, 4096> buffer;
-  long size = 0;
-  try {
-    while ((size = syscall(SYS_read, fd, buffer.data(), buffer.size())) > 0) {
-      text.append(buffer.data(), static_cast<size_t>(size));
-    }
-  } catch (...) {
-    syscall(SYS_close, fd);
-    throw;
-  }
-  const int error = errno;
-  syscall(SYS_close, fd);
-  errno = error;
-  if (size < 0) return false;
-  Parse(text.c_str());
-  FindGaps();
-  return true;
-}
-
-// low-high rwxp offset device inode   path
-void MemoryMap::Parse(const char* text) {
-  uint64_t stack_growth = kMaxStackGrowth;
-  rlimit limit;
-  if (getrlimit(RLIMIT_STACK, &limit) == 0) {
-    stack_growth = std::clamp<uint64_t>(limit.rlim_cur, kMinStackGrowth, kMaxStackGrowth);
-  }
-  while (*text != '\0') {
-    const char* end = strchrnul(text, '\n');
-    const std::string_view line(text, static_cast<size_t>(end - text));
-    char* at = nullptr;
-    Mapping mapping;
-    mapping.low = std::strtoull(text, &at, 16);
-    mapping.high = std::strtoull(at + 1, &at, 16);
-    mapping.protection = (at[1] == 'r' ? PROT_READ : 0) | (at[2] == 'w' ? PROT_WRITE : 0) |
-                         (at[3] == 'x' ? PROT_EXEC : 0);
-    mapping.shared = at[4] == 's';
-    mappings_.push_back(mapping);
-    Gap taken = {mapping.low, mapping.high};
-    if (line.ends_with("[stack]")) taken.low -= std::min(taken.low, stack_growth);
-    if (line.ends_with("[heap]")) taken.high += kHeapGrowth;
-    occupied_.push_back(taken);
-    text = *end == '\0' ? end : end + 1;
-  }
-}
-
-void MemoryMap::FindGaps() {
-  std::sort(occupied_.begin(), occupied_.end(),
-            [](const Gap& a, const Gap& b) { return a.low < b.low; });
-  uint64_t low = kLowestAddress;
-  for (const Gap& taken : occupied_) {
-    const uint64_t high = std::min(taken.low, kHighestAddress);
-    if (low < high) gaps_.push_back({low, high});
-    low = std::max(low, taken.high);
-  }
-  if (low < kHighestAddress) gaps_.push_back({low, kHighestAddress});
 }
 
 // ---- Memory for slots ---------------------------------------------------------------------------
@@ -210,7 +91,8 @@ class Arena {
     size_t block = 0;
   };
 
-  // As near to `function` as can be, within `range`.
+  // Within `range`: in a page that is there, in one where the kernel likes it, or as near to
+  // `function` as can be.
   std::optional<Slot> Allocate(const Range& range, uint64_t function) {
     for (size_t i = 0; i < blocks_.size(); ++i) {
       Block& block = blocks_[i];
@@ -221,12 +103,13 @@ class Arena {
       block.used = address + kSlotBytes;
       return Slot{address, i};
     }
+    if (std::optional<Slot> slot = AskForPage(range)) return slot;
     while (true) {
-      size_t best = map_->gaps().size();
+      size_t best = map_->Gaps().size();
       uint64_t best_address = 0;
       uint64_t best_distance = UINT64_MAX;
-      for (size_t i = 0; i < map_->gaps().size(); ++i) {
-        const Gap& gap = map_->gaps()[i];
+      for (size_t i = 0; i < map_->Gaps().size(); ++i) {
+        const Gap& gap = map_->Gaps()[i];
         if (gap.high - gap.low < kSlotBytes) continue;
         const uint64_t lowest = std::max(gap.low, range.first);
         const uint64_t highest = std::min(gap.high - kSlotBytes, range.last);
@@ -242,7 +125,7 @@ class Arena {
         best_address = address;
         best_distance = distance;
       }
-      if (best == map_->gaps().size()) return std::nullopt;
+      if (best == map_->Gaps().size()) return std::nullopt;
       if (Map(best, best_address)) return Slot{best_address, blocks_.size() - 1};
     }
   }
@@ -257,6 +140,23 @@ class Arena {
   void Keep(const Slot& slot) { blocks_[slot.block].kept = true; }
 
  private:
+  // Where the kernel likes: as a rule next to the libraries, and then nobody needs to know what is
+  // free.
+  std::optional<Slot> AskForPage(const Range& range) {
+    if (has_asked_ || range.last - range.first < kPageBytes) return std::nullopt;
+    has_asked_ = true;
+    blocks_.reserve(blocks_.size() + 1);
+    void* mapped =
+        mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) return std::nullopt;
+    const uint64_t low = AddressOf(mapped);
+    if (low < range.first || low > range.last) {
+      munmap(mapped, kPageBytes);
+      return std::nullopt;
+    }
+    return Begin({low, low + kPageBytes, low + kSlotBytes, false});
+  }
+
   struct Block {
     uint64_t low = 0;
     uint64_t high = 0;
@@ -268,7 +168,7 @@ class Arena {
     Block block = {PageOf(address), PageOf(address + kSlotBytes - 1) + kPageBytes,
                    address + kSlotBytes, false};
     blocks_.reserve(blocks_.size() + 1);
-    map_->gaps().reserve(map_->gaps().size() + 1);
+    map_->Gaps().reserve(map_->Gaps().size() + 1);
     const size_t size = block.high - block.low;
     void* mapped = mmap(PointerTo(block.low), size, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
@@ -276,17 +176,24 @@ class Arena {
     // Kernels before 4.17 take the address for a wish.
     if (mapped != MAP_FAILED && !got_it) munmap(mapped, size);
     // Taken now: by us, or by somebody since the map was read.
-    const Gap gap = map_->gaps()[gap_index];
-    map_->gaps()[gap_index].high = std::max(gap.low, block.low);
-    if (block.high < gap.high) map_->gaps().push_back({block.high, gap.high});
+    const Gap gap = map_->Gaps()[gap_index];
+    map_->Gaps()[gap_index].high = std::max(gap.low, block.low);
+    if (block.high < gap.high) map_->Gaps().push_back({block.high, gap.high});
     if (!got_it) return false;
-    std::memset(mapped, kInt3, size);
-    blocks_.push_back(block);
+    Begin(block);
     return true;
+  }
+
+  // With the first slot of a block that is mapped.
+  Slot Begin(const Block& block) {
+    std::memset(PointerTo(block.low), kInt3, block.high - block.low);
+    blocks_.push_back(block);
+    return {block.used - kSlotBytes, blocks_.size() - 1};
   }
 
   MemoryMap* map_;
   std::vector<Block> blocks_;
+  bool has_asked_ = false;
 };
 
 // ---- The code -----------------------------------------------------------------------------------
@@ -562,21 +469,21 @@ struct Plan {
   EntryPatch* patch = nullptr;
   std::array<uint8_t, kJumpBytes> before;  // the entry as it was decoded
   Arena::Slot slot;
-  const Mapping* mapping = nullptr;  // that the entry is in
+  Mapping mapping;  // that the entry is in
   bool done = false;
 
   uint64_t function() const { return AddressOf(patch->function); }
 };
 
 // Chooses the instructions, finds and fills the slot.
-std::string MakePlan(const MemoryMap& map, EntryMoment moment, Arena* arena, EntryPatch* patch,
+std::string MakePlan(MemoryMap* map, EntryMoment moment, Arena* arena, EntryPatch* patch,
                      Plan* plan) {
   const uint64_t function = AddressOf(patch->function);
   if (patch->size == 0) return "its size is not known";
-  if (!map.Allows(function, function + patch->size, PROT_READ | PROT_EXEC)) {
+  if (!map->Allows(function, function + patch->size, PROT_READ | PROT_EXEC)) {
     return "it is not in readable and executable memory";
   }
-  const Mapping* mapping = map.Find(function);
+  const std::optional<Mapping> mapping = map->Find(function);
   if (mapping->shared) return "its memory is shared with a file or another process";
 
   const Code code(static_cast<const uint8_t*>(patch->function), patch->size);
@@ -590,7 +497,7 @@ std::string MakePlan(const MemoryMap& map, EntryMoment moment, Arena* arena, Ent
 
   plan->patch = patch;
   std::memcpy(plan->before.data(), code.bytes(), kJumpBytes);
-  plan->mapping = mapping;
+  plan->mapping = *mapping;
 
   // The last is as far as a jump reaches, but for a bit, so that the way back is possible too.
   std::array<Range, 3> ranges;
@@ -647,7 +554,7 @@ bool Redirect(const Plan& plan) {
 void RedirectMapping(std::span<Plan> plans, Arena* arena) {
   const uint64_t low = PageOf(plans.front().function());
   const size_t size = PageOf(plans.back().function()) + kPageBytes - low;
-  const int protection = plans.front().mapping->protection;
+  const int protection = plans.front().mapping.protection;
   if (mprotect(PointerTo(low), size, protection | PROT_WRITE) != 0) {
     const std::string refusal = SystemError("mprotect");
     for (const Plan& plan : plans) plan.patch->refusal = refusal;
@@ -669,7 +576,7 @@ void RedirectMapping(std::span<Plan> plans, Arena* arena) {
 void PatchEntries(std::span<EntryPatch> patches, EntryMoment moment) {
   for (EntryPatch& patch : patches) patch.refusal.clear();
   MemoryMap map;
-  if (!map.Read()) {
+  if (!map.Open()) {
     const std::string refusal = SystemError("/proc/self/maps");
     for (EntryPatch& patch : patches) patch.refusal = refusal;
     return;
@@ -680,9 +587,10 @@ void PatchEntries(std::span<EntryPatch> patches, EntryMoment moment) {
   plans.reserve(patches.size());
   for (EntryPatch& patch : patches) {
     Plan plan;
-    patch.refusal = MakePlan(map, moment, &arena, &patch, &plan);
+    patch.refusal = MakePlan(&map, moment, &arena, &patch, &plan);
     if (patch.refusal.empty()) plans.push_back(plan);
   }
+  map.Close();
   if (!arena.MakeExecutable()) {
     const std::string refusal = SystemError("mprotect");
     for (const Plan& plan : plans) plan.patch->refusal = refusal;
@@ -692,7 +600,7 @@ void PatchEntries(std::span<EntryPatch> patches, EntryMoment moment) {
   std::stable_sort(plans.begin(), plans.end(),
                    [](const Plan& a, const Plan& b) { return a.function() < b.function(); });
   for (size_t begin = 0, end = 0; begin < plans.size(); begin = end) {
-    while (end < plans.size() && plans[end].mapping == plans[begin].mapping) ++end;
+    while (end < plans.size() && plans[end].mapping.low == plans[begin].mapping.low) ++end;
     RedirectMapping(std::span(plans).subspan(begin, end - begin), &arena);
   }
 }
