@@ -1,6 +1,6 @@
-/* Natives of org.fdorigin.apps.probes.Metronome: a thread that opens and closes a file without a
+/* Natives of org.fdorigin.apps.probes.Metronome: a thread that closes and opens files without a
  * pause, in C, so that it never waits for the VM, and has the kernel count what else it waited for
- * and how long each open kept a processor. */
+ * and how long each beat kept a processor. */
 #include <fcntl.h>
 #include <jni.h>
 #include <stdatomic.h>
@@ -10,15 +10,32 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The oldest of so many makes room for a new one, so that each number is open nearly all the time
+ * and a report meets them all. */
+enum { kFiles = 16 };
+
+enum { kDearest = 8 };
+
 static atomic_long beats;
 static atomic_int halted;
+static int files[kFiles];
 
-static void Beat(void) {
-  int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || close(fd) != 0) {
-    perror("metronome");
-    abort();
-  }
+static void Check(int good) {
+  if (good) return;
+  perror("metronome");
+  abort();
+}
+
+static void Open(int file) {
+  files[file] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  Check(files[file] >= 0);
+}
+
+static void Close(int file) { Check(close(files[file]) == 0); }
+
+static void Beat(long beat) {
+  Close(beat % kFiles);
+  Open(beat % kFiles);
 }
 
 static long Waits(void) {
@@ -34,31 +51,46 @@ static long ProcessorNs(void) {
   return used.tv_sec * 1000000000L + used.tv_nsec;
 }
 
-/* Until Metronome.halt(): {waits, the longest beat, beats of more than `long_ns`}. */
-JNIEXPORT jlongArray JNICALL Java_org_fdorigin_apps_probes_Metronome_run(JNIEnv* env, jclass self,
-                                                                         jlong long_ns) {
+/* Puts what a beat took among the dearest of all, which descend. */
+static void Keep(jlong took, jlong* dearest) {
+  int at = kDearest;
+  for (; at > 0 && dearest[at - 1] < took; --at) {
+    if (at < kDearest) dearest[at] = dearest[at - 1];
+  }
+  if (at < kDearest) dearest[at] = took;
+}
+
+/* Until halt(): waits, and ns of processor that each of the dearest beats took. */
+JNIEXPORT jlongArray JNICALL Java_org_fdorigin_apps_probes_Metronome_run(JNIEnv* env, jclass self) {
   (void)self;
   enum { kWarmUp = 1000 }; /* the pages that it needs are there then */
-  jlong answer[3] = {0, 0, 0};
-  for (int i = 0; i < kWarmUp; ++i) Beat();
+  jlong answer[1 + kDearest] = {0};
+  for (int i = 0; i < kFiles; ++i) Open(i);
+  for (int i = 0; i < kWarmUp; ++i) Beat(i);
   long waits = Waits();
   while (!atomic_load(&halted)) {
     long begin = ProcessorNs();
-    Beat();
-    long took = ProcessorNs() - begin;
-    if (took > answer[1]) answer[1] = took;
-    if (took > long_ns) ++answer[2];
-    atomic_fetch_add(&beats, 1);
+    Beat(atomic_fetch_add(&beats, 1));
+    Keep(ProcessorNs() - begin, answer + 1);
   }
   answer[0] = Waits() - waits;
-  jlongArray array = (*env)->NewLongArray(env, 3);
-  if (array != NULL) (*env)->SetLongArrayRegion(env, array, 0, 3, answer);
+  for (int i = 0; i < kFiles; ++i) Close(i);
+  jlongArray array = (*env)->NewLongArray(env, 1 + kDearest);
+  if (array != NULL) (*env)->SetLongArrayRegion(env, array, 0, 1 + kDearest, answer);
   return array;
 }
 
+/* Since ready(). */
 JNIEXPORT jlong JNICALL Java_org_fdorigin_apps_probes_Metronome_beats(JNIEnv* env, jclass self) {
   (void)env, (void)self;
   return atomic_load(&beats);
+}
+
+/* Before run(), which does not run. */
+JNIEXPORT void JNICALL Java_org_fdorigin_apps_probes_Metronome_ready(JNIEnv* env, jclass self) {
+  (void)env, (void)self;
+  atomic_store(&beats, 0);
+  atomic_store(&halted, 0);
 }
 
 JNIEXPORT void JNICALL Java_org_fdorigin_apps_probes_Metronome_halt(JNIEnv* env, jclass self) {

@@ -8,16 +8,15 @@ import java.util.Map;
 import org.fdorigin.apps.console.Console;
 
 /**
- * Holds {@code --held=N} files while a thread opens and closes another one without a pause, in a
- * native library, {@code --library=PATH}. {@code count} says how often, {@code halt} what that
- * thread waited for and how long its opens kept a processor.
+ * Holds {@code --held=N} files. From {@code begin} to {@code end} a thread closes and opens others
+ * without a pause, in a native library, {@code --library=PATH}; {@code end} says how often, how
+ * often that thread waited for anything but a processor, and how many µs of one its dearest beat
+ * took, and the eighth of the dearest.
  */
 public final class Metronome {
 
-  private static final long LONG_NS = 1_000_000;
-
   private final List<FileInputStream> held = new ArrayList<>();
-  private final Thread thread = new Thread(this::tick, "metronome");
+  private Thread thread;
   private volatile long[] told;
 
   private Metronome() {}
@@ -29,27 +28,30 @@ public final class Metronome {
     for (int i = 0; i < Integer.parseInt(console.option("held")); i++) {
       metronome.held.add(new FileInputStream("/dev/null")); // MARK hold
     }
-    metronome.thread.start();
+    console.on("begin", metronome::begin).on("end", metronome::end).serve(Map.of());
+  }
+
+  private Map<String, ?> begin() {
+    ready();
+    thread = new Thread(() -> told = run(), "metronome");
+    thread.start();
     while (beats() == 0) {
       Thread.onSpinWait();
     }
-    console
-        .on("count", () -> Map.of("beats", beats()))
-        .on("halt", metronome::stop)
-        .serve(Map.of());
+    return Map.of();
   }
 
-  private void tick() {
-    told = run(LONG_NS);
-  }
-
-  private Map<String, ?> stop() throws InterruptedException {
+  private Map<String, ?> end() throws InterruptedException {
     halt();
     thread.join();
-    return Map.of("beats", beats(), "waits", told[0], "longest", told[1], "long", told[2]);
+    long eighth = told[told.length - 1];
+    return Map.of(
+        "beats", beats(), "waits", told[0], "dearest", told[1] / 1000, "eighth", eighth / 1000);
   }
 
-  private static native long[] run(long longNs);
+  private static native void ready();
+
+  private static native long[] run();
 
   private static native long beats();
 
