@@ -20,13 +20,15 @@ ptrdiff_t FindEnvOffset(JNIEnv* jni, jthread thread) {
   return java_thread != 0 && distance < kLargestJavaThread ? static_cast<ptrdiff_t>(distance) : -1;
 }
 
-}  // namespace
-
-bool HasVmTables(JavaVM* vm) {
+bool HasTables(const JvmLibrary& jvm) {
   const char* setting = getenv("FDORIGIN_HOTSPOT");
   if (setting != nullptr && std::string_view(setting) == "off") return false;
-  return JvmLibrary(vm).Find("gHotSpotVMStructs") != nullptr;
+  return jvm.Find("gHotSpotVMStructs") != nullptr;
 }
+
+}  // namespace
+
+bool HasVmTables(JavaVM* vm) { return HasTables(JvmLibrary(vm)); }
 
 VmFacts ReadVmFacts(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread thread) {
   VmFacts facts;
@@ -34,11 +36,11 @@ VmFacts ReadVmFacts(JavaVM* vm, jvmtiEnv* jvmti, JNIEnv* jni, jthread thread) {
   facts.jvmti = jvmti;
   constexpr jint kJdk21 = 0x00150000;
   facts.has_virtual_threads = jni->GetVersion() >= kJdk21;
-  if (!HasVmTables(vm)) {
+  const JvmLibrary jvm(vm);
+  if (!HasTables(jvm)) {
     facts.hotspot.missing = "it has none of HotSpot's tables";
     return facts;
   }
-  const JvmLibrary jvm(vm);
   facts.async_get_call_trace =
       reinterpret_cast<void (*)(void*, jint, void*)>(jvm.Find("AsyncGetCallTrace"));
   facts.find_boot_class =

@@ -245,27 +245,10 @@ uint64_t FindDescription(uint64_t table, uint64_t image_end, uint64_t target) {
   if (!header.ok() || count > (image_end - entries) / sizeof(Entry)) return 0;
   const auto* first = reinterpret_cast<const Entry*>(entries);
   const auto distance = static_cast<int64_t>(target - table);
-  // All before `low` begin at the target or before it, all from `high` on behind it.
-  uint32_t low = 0;
-  uint32_t high = count;
-  const auto look_at = [&](uint32_t entry) {
-    const bool before = first[entry].function <= distance;
-    (before ? low : high) = before ? entry + 1 : entry;
-    return before;
-  };
-  // Most of a table is in no cache when a JVM starts, and halving it would touch a dozen places.
-  // But functions lie evenly enough to guess, and to go on from there in steps that double.
-  if (count > 0) {
-    const int64_t span = int64_t{first[count - 1].function} - first[0].function;
-    const int64_t part = std::clamp<int64_t>(distance - first[0].function, 0, span);
-    const bool before =
-        look_at(static_cast<uint32_t>(part * (count - 1) / std::max<int64_t>(span, 1)));
-    for (uint32_t step = 8; high - low > step; step *= 2) {
-      if (look_at(before ? low + step : high - step) != before) break;
-    }
-  }
-  while (low < high) look_at(low + (high - low) / 2);
-  return low == 0 ? 0 : table + static_cast<uint64_t>(int64_t{first[low - 1].description});
+  const Entry* behind =
+      std::upper_bound(first, first + count, distance,
+                       [](int64_t wanted, const Entry& entry) { return wanted < entry.function; });
+  return behind == first ? 0 : table + static_cast<uint64_t>(int64_t{behind[-1].description});
 }
 
 // At the length of what begins at `at`: its bytes behind that. Empty where it is of the long form.
