@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <barrier>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <cerrno>
@@ -116,6 +117,36 @@ void CheckAllOrders() {
   }
   CHECK(kinds.count(FrameRuleKind::kStandard) == 1);
   CHECK(kinds.count(FrameRuleKind::kComplex) == 1);
+}
+
+// It is set up by the first of them. The first test of the program that needs it.
+TEST_CASE("threads that ask libunwind for the first time do not wait, and are never misled") {
+  PrepareBothWays();
+  constexpr int kThreads = 8;
+  std::array<Walks, kThreads> first;
+  std::array<Walks, kThreads> later;
+  std::barrier together(kThreads);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      const Shape shape = drap_aligned;
+      together.arrive_and_wait();
+      RunChain(&shape, 1, &WalkBothWays, &first[i]);
+      together.arrive_and_wait();
+      RunChain(&shape, 1, &WalkBothWays, &later[i]);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < kThreads; ++i) {
+    INFO("thread " << i);
+    // Cut short at most.
+    REQUIRE(first[i].walked_count > 0);
+    REQUIRE(first[i].walked_count <= first[i].expected_count);
+    CHECK(std::equal(first[i].walked.begin(), first[i].walked.begin() + first[i].walked_count,
+                     first[i].expected.begin()));
+    CHECK(later[i].Used(FrameRuleKind::kComplex));
+    CheckSame(later[i]);
+  }
 }
 
 TEST_CASE("each shape of frame is left as libgcc leaves it") {
