@@ -20,12 +20,18 @@ void PrintLine(std::string_view text) {
 
 void PrintText(std::string_view text) {
   const ErrnoKeeper keeper;
+  WriteAll(STDERR_FILENO, text);  // a closed or full stderr is the application's own business
+}
+
+bool WriteAll(int fd, std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = write(STDERR_FILENO, text.data(), text.size());
+    const ssize_t written = write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;  // a closed or full stderr is the application's own business
+    if (written == 0) errno = EIO;
+    if (written <= 0) return false;
     text.remove_prefix(static_cast<size_t>(written));
   }
+  return true;
 }
 
 }  // namespace fdorigin

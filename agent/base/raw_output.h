@@ -1,4 +1,4 @@
-// Lines on stderr without stdio: safe in every context, one write(2) a line.
+// Output without stdio: lines on stderr, safe in every context, one write(2) a line.
 #ifndef FDORIGIN_AGENT_BASE_RAW_OUTPUT_H_
 #define FDORIGIN_AGENT_BASE_RAW_OUTPUT_H_
 
@@ -14,6 +14,9 @@ HOOK_SAFE void PrintLine(std::string_view text);
 
 // Writes `text` as it is, whole. For what has its own prefixes and line ends. errno is kept.
 void PrintText(std::string_view text);
+
+// Writes all of `text`, whatever pieces the kernel takes. False where it does not; errno says why.
+bool WriteAll(int fd, std::string_view text);
 
 }  // namespace fdorigin
 

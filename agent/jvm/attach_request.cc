@@ -14,17 +14,6 @@
 namespace fdorigin {
 namespace {
 
-// False where not everything could be written; errno says why.
-bool WriteAll(int fd, std::string_view data) {
-  while (!data.empty()) {
-    const ssize_t size = write(fd, data.data(), data.size());
-    if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return false;
-    data.remove_prefix(static_cast<size_t>(size));
-  }
-  return true;
-}
-
 // After an empty line.
 bool AppendFile(int fd, const std::string& path) {
   const int from = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

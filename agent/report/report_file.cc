@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "base/raw_output.h"
 #include "base/spare_descriptors.h"
 #include "report/host.h"
 #include "report/report.h"
@@ -52,19 +53,6 @@ absl::Status CannotWrite(const std::string& path, int error) {
   }
 }
 
-// 0, or errno.
-int WriteAll(int fd, std::string_view data) {
-  while (!data.empty()) {
-    const ssize_t written = write(fd, data.data(), data.size());
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      return errno;
-    }
-    data.remove_prefix(static_cast<size_t>(written));
-  }
-  return 0;
-}
-
 // A file that nobody else has, beside `path`; its name goes to `name`. -1 and errno on failure.
 int OpenTemporary(const std::string& path, std::string* name) {
   constexpr int kTries = 100;
@@ -84,7 +72,7 @@ absl::Status WriteAndRename(const std::string& content, const std::string& path)
   std::string temporary;
   const int fd = OpenTemporary(path, &temporary);
   if (fd < 0) return CannotWrite(path, errno);
-  int error = WriteAll(fd, content);
+  int error = WriteAll(fd, content) ? 0 : errno;
   if (close(fd) != 0 && error == 0) error = errno;
   if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;
   if (error == 0) return absl::OkStatus();
