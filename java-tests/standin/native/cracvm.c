@@ -267,6 +267,12 @@ static bool IsAttachSocket(int fd, const struct stat* st) {
          strncmp(address.sun_path, kPrefix, sizeof(kPrefix) - 1) == 0;
 }
 
+// ZGC's heap is a file without a name that stays open.
+static bool IsHeap(const char* details) {
+  static const char kPrefix[] = "/memfd:java_heap";
+  return strncmp(details, kPrefix, sizeof(kPrefix) - 1) == 0;
+}
+
 // The prefixes are a list with commas or line ends between, compared with the link text.
 static bool IsAllowed(const char* details, const char* prefixes) {
   while (*prefixes != '\0') {
@@ -286,6 +292,7 @@ static const char* Verdict(const Scan* scan, int fd, const struct stat* st, cons
   if (Contains(&inherited, fd)) return "OK: inherited from process env";
   if (IsRandomDevice(st)) return "OK: always available, random";
   if (IsAttachSocket(fd, st)) return "OK: jcmd socket";
+  if (IsHeap(details)) return "OK: the VM's heap (stand-in)";
   if (IsAllowed(details, scan->allowed_prefixes)) {
     return "OK: allowed in -XX:CRaCAllowedOpenFilePrefixes";
   }
