@@ -3,9 +3,9 @@
 // Who calls it: LearnFrameRule, in hook context, once per address and process. Only what compilers
 // write for ordinary functions is read: a CFA that is the stack or the frame pointer and a number,
 // the return address below it or, in the outermost functions, none, the frame pointer saved on the
-// stack or left alone. All else
-// (expressions, realigned stacks, signal frames) is left to libunwind, which takes five times as
-// long, locks, and blocks signals meanwhile. This takes no lock, and makes no system call.
+// stack or left alone. All else (expressions, realigned stacks, signal frames) is left to
+// libunwind, which takes five times as long, locks, and blocks signals meanwhile. This takes no
+// lock, and makes no system call.
 #ifndef FDORIGIN_AGENT_ARCH_X86_64_EH_FRAME_H_
 #define FDORIGIN_AGENT_ARCH_X86_64_EH_FRAME_H_
 

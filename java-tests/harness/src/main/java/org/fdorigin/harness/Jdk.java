@@ -4,6 +4,7 @@ import static java.util.stream.Collectors.joining;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.Reader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -62,6 +63,19 @@ public record Jdk(Path home, int feature, List<String> options) {
 
   public Path java() {
     return home.resolve("bin/java");
+  }
+
+  /**
+   * Whether its {@code java} is a script that puts another {@code /usr} over the machine's, in a
+   * mount namespace (Debian sid's, {@code scripts/lib/get-jdk}). Tools of the machine then find
+   * other files under the paths of that JVM's.
+   */
+  public boolean hasOwnUsr() {
+    try (InputStream program = Files.newInputStream(java())) {
+      return Arrays.equals(program.readNBytes(2), "#!".getBytes(StandardCharsets.US_ASCII));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Override
