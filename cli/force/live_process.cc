@@ -47,6 +47,14 @@ int LastNumber(std::string_view text) {
   return ParseNumber(text, &number) ? static_cast<int>(number) : 0;
 }
 
+// Whether both names lead to the same thing; false where one leads nowhere.
+bool IsSame(const std::string& one, const std::string& other) {
+  struct stat first = {};
+  struct stat second = {};
+  return stat(one.c_str(), &first) == 0 && stat(other.c_str(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 std::string UserName(unsigned user) {
   const passwd* entry = getpwuid(user);
   return entry == nullptr ? "user " + std::to_string(user) : std::string(entry->pw_name);
@@ -135,12 +143,11 @@ absl::StatusOr<std::unique_ptr<LiveProcess>> LiveProcess::Open(int pid) {
     return process->CannotRead(errno);
   }
 
-  struct stat theirs = {};
-  struct stat ours = {};
-  const bool same_root = stat((process->proc_ + "/root/").c_str(), &theirs) == 0 &&
-                         stat("/", &ours) == 0 && theirs.st_dev == ours.st_dev &&
-                         theirs.st_ino == ours.st_ino;
-  if (!same_root) process->root_ = process->proc_ + "/root";
+  // Under the same root something else may be mounted in another namespace.
+  if (!IsSame(process->proc_ + "/root/", "/") ||
+      !IsSame(process->proc_ + "/ns/mnt", "/proc/self/ns/mnt")) {
+    process->root_ = process->proc_ + "/root";
+  }
   return process;
 }
 
@@ -200,10 +207,7 @@ NativeSymbolizer::Files LiveProcess::FindFiles(const Image& image, const std::st
 NamespaceVisit::NamespaceVisit(int pid, const char* kind) {
   const std::string ours = std::string("/proc/self/ns/") + kind;
   const std::string theirs = "/proc/" + std::to_string(pid) + "/ns/" + kind;
-  struct stat our_status = {};
-  struct stat their_status = {};
-  if (stat(ours.c_str(), &our_status) != 0 || stat(theirs.c_str(), &their_status) != 0) return;
-  there_ = our_status.st_dev == their_status.st_dev && our_status.st_ino == their_status.st_ino;
+  there_ = IsSame(ours, theirs);
   if (there_) return;
   const int target = open(theirs.c_str(), O_RDONLY | O_CLOEXEC);
   if (target < 0) return;

@@ -57,7 +57,7 @@ class LiveProcess : public MemorySource {
   int parent_ = 0;
   std::string name_;
   std::string proc_;
-  std::string root_;  // "" where it has our root, else "/proc/4711/root"
+  std::string root_;  // "" where it sees our files, else "/proc/4711/root"
   std::vector<MappedRange> ranges_;
   std::vector<FileMapping> files_;
 };
