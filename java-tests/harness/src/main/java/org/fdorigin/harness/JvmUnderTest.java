@@ -1,6 +1,7 @@
 package org.fdorigin.harness;
 
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -323,6 +324,10 @@ public final class JvmUnderTest implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    // A JVM that is killed leaves its attach socket, and a later one of that number and of another
+    // user could not be attached to.
+    new File("/tmp/.java_pid" + process.pid()).delete();
+    children.forEach(child -> new File("/tmp/.java_pid" + child.pid()).delete());
   }
 
   private static Map<String, String> pairs(String line) {
