@@ -70,7 +70,10 @@ class ChildrenTest {
       assertEquals(App.NURSERY.line("cradle"), cradle.culprit().line());
       assertTrue(cradle.historyCalls().containsAll(List.of("bind", "listen")));
       for (Report.Descriptor descriptor : report.descriptors()) {
-        assertTrue(open.containsKey(descriptor.fd()), descriptor::toString);
+        // A thread of the VM's own may read how much memory there is, at any time.
+        String target = descriptor.json().path("target").asText();
+        boolean isOfVm = target.startsWith("/sys/") || target.startsWith("/proc/");
+        assertTrue(isOfVm || open.containsKey(descriptor.fd()), descriptor::toString);
       }
       assertEquals(0, jvm.exit(), jvm::transcript);
       assertEquals(List.of(jvm.reportFile(1).getFileName().toString()), jvm.reportFiles());
