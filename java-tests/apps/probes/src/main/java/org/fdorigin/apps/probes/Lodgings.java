@@ -5,7 +5,6 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.net.SocketException;
 import java.nio.channels.DatagramChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.util.ArrayList;
@@ -68,10 +67,13 @@ public final class Lodgings {
             () -> {
               try {
                 sleep.complete("read " + sleeper.getInputStream().read());
-              } catch (SocketException e) {
-                sleep.complete("evicted");
               } catch (IOException e) {
-                sleep.completeExceptionally(e);
+                // JDK 11 may say so by an exception that is no SocketException.
+                if (sleeper.isClosed()) {
+                  sleep.complete("evicted");
+                } else {
+                  sleep.completeExceptionally(e);
+                }
               }
             },
             "sleeper");
