@@ -316,18 +316,20 @@ public final class JvmUnderTest implements AutoCloseable {
   /** Ends the process and its children, whatever state they are in. */
   @Override
   public void close() {
-    List<ProcessHandle> children = process.descendants().toList();
+    List<ProcessHandle> killed = new ArrayList<>(process.descendants().toList());
+    if (process.isAlive()) {
+      killed.add(process.toHandle());
+    }
     process.destroyForcibly();
-    children.forEach(ProcessHandle::destroyForcibly);
+    killed.forEach(ProcessHandle::destroyForcibly);
     try {
       process.waitFor();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
     // A JVM that is killed leaves its attach socket, and a later one of that number and of another
-    // user could not be attached to.
-    new File("/tmp/.java_pid" + process.pid()).delete();
-    children.forEach(child -> new File("/tmp/.java_pid" + child.pid()).delete());
+    // user could not be attached to. The number of one that has ended may be another's by now.
+    killed.forEach(each -> new File("/tmp/.java_pid" + each.pid()).delete());
   }
 
   private static Map<String, String> pairs(String line) {

@@ -72,7 +72,9 @@ class ChildrenTest {
       for (Report.Descriptor descriptor : report.descriptors()) {
         // A thread of the VM's own may read how much memory there is, at any time.
         String target = descriptor.json().path("target").asText();
-        boolean isOfVm = target.startsWith("/sys/") || target.startsWith("/proc/");
+        boolean isOfVm =
+            (target.startsWith("/sys/") || target.startsWith("/proc/"))
+                && descriptor.json().at("/origin/thread/kind").asText().equals("vm");
         assertTrue(isOfVm || open.containsKey(descriptor.fd()), descriptor::toString);
       }
       assertEquals(0, jvm.exit(), jvm::transcript);
